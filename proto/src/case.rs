@@ -1,0 +1,162 @@
+//! Cases and verdicts: what a role is asked, and its whole answer.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::event::Event;
+use crate::id::{PolicyRevision, Role, RuleId};
+use crate::ledger::Ledger;
+use crate::policy::Policy;
+use crate::proposal::{Fact, Proposal};
+use crate::time::Time;
+use crate::value::{Kind, Values};
+use crate::wire::Schema;
+
+/// What a role is asked: an event, the portfolio's ledger, and what the role remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Case<M = serde_json::Value> {
+    /// What happened.
+    pub event: Event,
+    /// The state before it, without memories.
+    pub ledger: Ledger,
+    /// The values that a portfolio begins with.
+    pub base: Values,
+    /// The role's memory; none at first.
+    pub memory: Option<M>,
+}
+
+/// Cases of different portfolios, in one request to one role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Cases {
+    /// `fed.case/1`.
+    pub schema: Schema,
+    /// The cases; each is answered on its own, in this order.
+    pub cases: Vec<Case>,
+}
+
+/// A role's whole answer to a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict<M = serde_json::Value> {
+    /// What it asks for.
+    pub proposals: Vec<Proposal>,
+    /// What it wants to remember. Observations only, never what it proposed.
+    pub memory: M,
+    /// When it wants to be asked again at the latest, if nothing else happens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wake_at: Option<Time>,
+}
+
+/// The answers to a list of cases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdicts {
+    /// `fed.verdict/1`.
+    pub schema: Schema,
+    /// Who answers.
+    pub role: Role,
+    /// The revision of the policy that it went by.
+    pub policy: PolicyRevision,
+    /// One answer a case, in the same order.
+    pub answers: Vec<Answer>,
+}
+
+/// The answer to one case: a bad case does not spoil its neighbours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The verdict.
+    Verdict(Verdict),
+    /// The case could not be answered, and why.
+    Failed(String),
+}
+
+/// What a reviewing role is asked after arbitration: the proposals that would loosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReviewCase<M = serde_json::Value> {
+    /// `fed.case/1`.
+    pub schema: Schema,
+    /// What happened.
+    pub event: Event,
+    /// The state before it, without memories.
+    pub ledger: Ledger,
+    /// The reviewer's memory, as its verdict on this event left it.
+    pub memory: Option<M>,
+    /// What would loosen.
+    pub proposals: Vec<Proposal>,
+}
+
+/// A reviewer's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Opinion {
+    /// `fed.verdict/1`.
+    pub schema: Schema,
+    /// Who answers.
+    pub role: Role,
+    /// The revision of the policy that it went by.
+    pub policy: PolicyRevision,
+    /// What it forbids.
+    pub vetoes: Vec<Veto>,
+}
+
+/// No loosening of this value now, and a hold on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Veto {
+    /// The value that stays as it is.
+    pub kind: Kind,
+    /// The rule that fired; the cause of the hold.
+    pub rule: RuleId,
+    /// What it saw.
+    pub facts: Vec<Fact>,
+}
+
+/// A role: a pure function from policy and case to verdict. The mesh serves any of them.
+pub trait Executive: 'static {
+    /// Its name.
+    const ROLE: Role;
+    /// Its part of the policy file.
+    type Policy: Policy;
+    /// What it remembers of a portfolio.
+    type Memory: Serialize + DeserializeOwned + Default + Send;
+
+    /// What it proposes on this event. No clock, no randomness, no I/O: the same case gives the same verdict.
+    fn evaluate(policy: &Self::Policy, case: &Case<Self::Memory>) -> Verdict<Self::Memory>;
+
+    /// What it forbids of what would loosen; none for a role that does not review.
+    fn review(_policy: &Self::Policy, _case: &ReviewCase<Self::Memory>) -> Option<Vec<Veto>> {
+        None
+    }
+}
+
+impl Case {
+    /// The same case with the memory read as the role's own type.
+    ///
+    /// # Errors
+    /// The memory is not of that type: another version of the role wrote it.
+    pub fn typed<M: DeserializeOwned>(self) -> Result<Case<M>, serde_json::Error> {
+        let memory = self.memory.map(serde_json::from_value).transpose()?;
+        Ok(Case { event: self.event, ledger: self.ledger, base: self.base, memory })
+    }
+}
+
+impl ReviewCase {
+    /// The same case with the memory read as the role's own type.
+    ///
+    /// # Errors
+    /// The memory is not of that type: another version of the role wrote it.
+    pub fn typed<M: DeserializeOwned>(self) -> Result<ReviewCase<M>, serde_json::Error> {
+        let memory = self.memory.map(serde_json::from_value).transpose()?;
+        let Self { schema, event, ledger, proposals, .. } = self;
+        Ok(ReviewCase { schema, event, ledger, memory, proposals })
+    }
+}
+
+impl<M: Serialize> Verdict<M> {
+    /// The same verdict as it goes over the wire.
+    ///
+    /// # Errors
+    /// The memory has no JSON form.
+    pub fn untyped(self) -> Result<Verdict, serde_json::Error> {
+        let memory = serde_json::to_value(self.memory)?;
+        Ok(Verdict { proposals: self.proposals, memory, wake_at: self.wake_at })
+    }
+}

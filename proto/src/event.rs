@@ -1,0 +1,253 @@
+//! Events: what happened, as the arbiter takes it from EVENTS.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::command::Command;
+use crate::id::{EntryId, EventId, PortfolioId, TraceId};
+use crate::number::{Fraction, Ratio, Usd};
+use crate::time::Time;
+use crate::wire::Schema;
+
+/// Something that happened to one portfolio.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// `fed.event/1`.
+    pub schema: Schema,
+    /// Derived from the source: the same entry gives the same id.
+    pub id: EventId,
+    /// Whom it concerns.
+    pub portfolio: PortfolioId,
+    /// When it happened: the entry id's time, the command's arrival, the timer's due time.
+    pub at: Time,
+    /// Where it came from.
+    pub source: Source,
+    /// The trace that it belongs to.
+    pub trace_id: TraceId,
+    /// The producer's correlation id; the event's own id where it sent none.
+    pub correlation_id: String,
+    /// Older than `max_event_age` when it arrived: builds memory, may not loosen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stale: bool,
+    /// What happened.
+    pub body: Body,
+}
+
+/// Where an event came from. For Redis entries this is also the position: it travels with the output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub enum Source {
+    /// A Redis stream entry.
+    Redis {
+        /// The stream's key.
+        stream: String,
+        /// The entry.
+        entry: EntryId,
+        /// All entries of this stream up to this one were through when this was published.
+        through: EntryId,
+    },
+    /// An operator, by the API.
+    Operator,
+    /// A timer of the arbiter.
+    Clock,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", content = "data")]
+pub enum Body {
+    /// A portfolio's numbers.
+    #[serde(rename = "portfolio.snapshot_updated")]
+    Snapshot(Snapshot),
+    /// The system's health.
+    #[serde(rename = "system.health_updated")]
+    Health(Health),
+    /// A model's results.
+    #[serde(rename = "model.performance_updated")]
+    Model(ModelPerformance),
+    /// A hold, a timed mode or a role's alarm is due.
+    #[serde(rename = "clock.due")]
+    ClockDue(ClockDue),
+    /// An operator's command.
+    #[serde(rename = "operator.command")]
+    Command(Command),
+}
+
+/// The kinds of event; also the last two tokens of an event's subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum EventKind {
+    /// A portfolio's numbers.
+    #[serde(rename = "portfolio.snapshot_updated")]
+    Snapshot,
+    /// The system's health.
+    #[serde(rename = "system.health_updated")]
+    Health,
+    /// A model's results.
+    #[serde(rename = "model.performance_updated")]
+    Model,
+    /// A timer.
+    #[serde(rename = "clock.due")]
+    ClockDue,
+    /// An operator's command.
+    #[serde(rename = "operator.command")]
+    Command,
+}
+
+impl EventKind {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [Self::Snapshot, Self::Health, Self::Model, Self::ClockDue, Self::Command];
+
+    /// The name as it stands in subjects, stream keys and records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Snapshot => "portfolio.snapshot_updated",
+            Self::Health => "system.health_updated",
+            Self::Model => "model.performance_updated",
+            Self::ClockDue => "clock.due",
+            Self::Command => "operator.command",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+impl std::fmt::Display for EventKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A portfolio's numbers. What the producer did not send is absent, never zero.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Snapshot {
+    /// All that the portfolio is worth now; may be zero or below.
+    pub total_equity: Usd,
+    /// Drawdown from the day's peak, 0 to 1.
+    pub drawdown_pct: Fraction,
+    /// Profit (or loss, below zero) realised since midnight UTC.
+    pub realized_pnl_today: Usd,
+    /// Profit (or loss) of open positions.
+    pub unrealized_pnl: Usd,
+    /// Open positions.
+    pub num_positions: u32,
+    /// Gross notional of open positions.
+    pub total_exposure_usd: Usd,
+    /// The worst drawdown so far, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_drawdown_pct: Option<Fraction>,
+    /// Share of today's closed trades that won, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub win_rate_today: Option<Fraction>,
+    /// Sharpe ratio over seven days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sharpe_ratio_7d: Option<Ratio>,
+    /// Cash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cash_balance: Option<Usd>,
+    /// Trades closed since midnight UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_trades_today: Option<u32>,
+    /// The producer's own time, kept as data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_at: Option<Time>,
+}
+
+/// How the system does, from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum SystemStatus {
+    /// All well, with reserves.
+    Optimal,
+    /// All well.
+    Healthy,
+    /// Works, with losses.
+    Degraded,
+    /// About to fail.
+    Critical,
+    /// Failed.
+    Emergency,
+}
+
+/// State of the backend's emergency-stop system, from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum EssState {
+    /// Nothing to report.
+    Nominal,
+    /// Near the first threshold.
+    Caution,
+    /// Past the second.
+    Warning,
+    /// Past the third.
+    Critical,
+}
+
+/// The system's health. A status word that nobody knows has been read as DEGRADED with ESS at least WARNING.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Health {
+    /// How the system does.
+    pub system_status: SystemStatus,
+    /// State of the emergency-stop system.
+    pub ess_state: EssState,
+    /// Words that were sent and are not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown_words: Vec<String>,
+    /// The producer's own time, kept as data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_at: Option<Time>,
+}
+
+/// A model's results. What the producer did not send is absent, never zero.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelPerformance {
+    /// The model, 1 to 64 characters.
+    pub model_name: String,
+    /// Sharpe ratio.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sharpe_ratio: Option<Ratio>,
+    /// Share of trades that won, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub win_rate: Option<Fraction>,
+    /// Gross profit over gross loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profit_factor: Option<Ratio>,
+    /// Trades counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_trades: Option<u64>,
+    /// Days since the model was last trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days_since_training: Option<Ratio>,
+    /// The producer's own time, kept as data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_at: Option<Time>,
+}
+
+/// A timer went off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClockDue {
+    /// When it was due.
+    pub due: Time,
+}
+
+impl Body {
+    /// Which kind of event this is.
+    pub const fn kind(&self) -> EventKind {
+        match self {
+            Self::Snapshot(_) => EventKind::Snapshot,
+            Self::Health(_) => EventKind::Health,
+            Self::Model(_) => EventKind::Model,
+            Self::ClockDue(_) => EventKind::ClockDue,
+            Self::Command(_) => EventKind::Command,
+        }
+    }
+}
+
+impl Event {
+    /// Which kind of event this is.
+    pub const fn kind(&self) -> EventKind {
+        self.body.kind()
+    }
+}

@@ -1,0 +1,156 @@
+//! The ledger: a portfolio's whole governed state. Only the ledger says what is in force.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::decision::DecisionType;
+use crate::hold::{Freeze, Hold};
+use crate::id::{DecisionId, EntryId, EventId, HoldId, PortfolioId, Role, RuleId, Version};
+use crate::number::Usd;
+use crate::proposal::Fact;
+use crate::time::{Period, Time};
+use crate::value::{Kind, Mode, Value, Values};
+
+/// A portfolio's whole governed state, the roles' memories included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ledger {
+    /// Whose it is.
+    pub portfolio: PortfolioId,
+    /// The ruling that it is the outcome of; 0 before the first.
+    pub version: Version,
+    /// The time of the latest event ruled: the ledger's clock never goes back.
+    pub at: Time,
+    /// What the owners of the values set.
+    pub owned: Values,
+    /// When the owner's timed mode runs out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timed_mode: Option<TimedMode>,
+    /// The standing restrictions.
+    pub holds: BTreeMap<HoldId, Hold>,
+    /// What is in effect: the owners' values met with every hold.
+    pub effective: Values,
+    /// The freeze in effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<Freeze>,
+    /// Guardians heard since the portfolio began: until all were, nothing loosens.
+    pub heard: BTreeSet<Role>,
+    /// Looser values on their way to being confirmed.
+    pub evidence: BTreeMap<Kind, Evidence>,
+    /// How each value's effect changed of late.
+    pub changes: BTreeMap<Kind, Changes>,
+    /// When each rule last moved something, and what it saw then.
+    pub fired: BTreeMap<RuleId, Fired>,
+    /// When each research subject was last given out (see [`crate::decision::ResearchTask::subject`]).
+    pub research: BTreeMap<String, Time>,
+    /// The latest decision of each type.
+    pub latest: BTreeMap<DecisionType, DecisionId>,
+    /// What was ruled, to know it when it comes again.
+    pub ruled: Ruled,
+    /// The latest equity seen, and whether it is believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equity: Option<Equity>,
+    /// When roles asked to be woken.
+    pub wakes: BTreeMap<Role, Time>,
+    /// The roles' own memories; empty in a case, where a role gets its own beside the ledger.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub memories: BTreeMap<Role, serde_json::Value>,
+}
+
+/// A mode that was set for a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TimedMode {
+    /// The mode.
+    pub mode: Mode,
+    /// When it runs out.
+    pub until: Time,
+    /// For how long it was set and is extended.
+    pub duration: Period,
+}
+
+/// A looser value on its way to being confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// The tightest value that was proposed meanwhile: what would be granted.
+    pub value: Value,
+    /// On how many fresh events.
+    pub times: u32,
+    /// When the first of them was.
+    pub since: Time,
+}
+
+/// How a value's effect changed of late.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Changes {
+    /// When it last loosened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loosened_at: Option<Time>,
+    /// Loosenings of the last 24 hours, oldest first.
+    pub loosenings: Vec<Time>,
+    /// Reversals of direction of the last hour, oldest first.
+    pub reversals: Vec<Time>,
+    /// The direction of the last change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Direction>,
+}
+
+/// Which way a value went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Less room.
+    Tighter,
+    /// More room.
+    Looser,
+}
+
+/// When a rule last moved something, and what it saw then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Fired {
+    /// When.
+    pub at: Time,
+    /// What it saw.
+    pub facts: Vec<Fact>,
+}
+
+/// What was ruled, to know it when it comes again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Ruled {
+    /// The latest entry of each Redis stream: entries of one stream and portfolio come in order.
+    pub entries: BTreeMap<String, EntryId>,
+    /// The latest events of other sources, oldest first, at most [`Ruled::RECENT`].
+    pub recent: Vec<EventId>,
+}
+
+impl Ruled {
+    /// How many commands and timers are remembered.
+    pub const RECENT: usize = 64;
+}
+
+/// The latest equity seen, and whether it is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Equity {
+    /// The latest value.
+    pub seen: Usd,
+    /// How many snapshots in a row still have to agree before it is believed; 0 when it is.
+    pub suspect_for: u32,
+}
+
+impl Ledger {
+    /// What a rule saw when it last moved something.
+    pub fn fired(&self, rule: &RuleId) -> Option<&Fired> {
+        self.fired.get(rule)
+    }
+
+    /// The hold that this cause placed.
+    pub fn hold_of(&self, cause: &RuleId) -> Option<&Hold> {
+        self.holds.values().find(|hold| hold.cause == *cause)
+    }
+
+    /// This ledger as a role sees it: without the roles' memories.
+    #[must_use]
+    pub fn without_memories(&self) -> Self {
+        Self { memories: BTreeMap::new(), ..self.clone() }
+    }
+}
