@@ -3,6 +3,7 @@
 //! Pure data. No clock, no I/O, no async: the core of the mesh is built on this crate and on nothing that runs.
 
 pub mod case;
+pub mod chain;
 pub mod command;
 pub mod decision;
 pub mod effective;

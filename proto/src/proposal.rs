@@ -10,7 +10,7 @@ use crate::decision::{Author, DecisionType, Priority, ResearchTask, Severity};
 use crate::id::{HoldId, RuleId};
 use crate::number::{Fraction, Ratio, Usd};
 use crate::time::Period;
-use crate::value::Value;
+use crate::value::{Kind, Value};
 
 /// What somebody asks for. It says what value is wanted, not how that differs from what is in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -60,6 +60,9 @@ pub enum Ask {
     Clear {
         /// The rule that placed the hold.
         cause: RuleId,
+        /// The value that it bounds, where the rule may hold several.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<Kind>,
     },
     /// Look into something.
     Research {
@@ -252,7 +255,7 @@ mod tests {
             author: Role::SUPERVISOR.into(),
             rule: RuleId::new("supervisor.drawdown"),
             priority: Priority::Critical,
-            ask: Ask::Clear { cause: RuleId::new("supervisor.drawdown") },
+            ask: Ask::Clear { cause: RuleId::new("supervisor.drawdown"), kind: None },
             facts: vec![
                 Fact::met("drawdown_pct", Fraction::lit(0.12), Relation::Above, Fraction::lit(0.10)),
                 Fact::seen("num_positions", 3_u32),
