@@ -372,3 +372,67 @@ impl Decision {
         self.payload.decision_type()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Message;
+
+    fn decision(payload: Payload) -> Decision {
+        let event_id = EventId::derive(&["test"]);
+        Decision {
+            schema: Schema::Decision,
+            decision_id: DecisionId::derive(&["test"]),
+            payload,
+            role_source: Role::CRO.into(),
+            priority: Priority::High,
+            timestamp: Time::from_millis(1_769_851_800_250),
+            correlation_id: "c-1".to_owned(),
+            reason: "[cro.drawdown-rise] drawdown_pct 12 % > 2 %".to_owned(),
+            portfolio: PortfolioId::main(),
+            event_id,
+            ruling: Version(7),
+            rule: RuleId::new("cro.drawdown-rise"),
+            policy: PolicyRevision::of(""),
+            trace_id: event_id.into(),
+            supersedes: None,
+        }
+    }
+
+    #[test]
+    fn a_decision_has_the_fields_that_the_backend_knows() {
+        let payload = Payload::ModeChange { mode: Mode::Shadow, duration_minutes: None, lifts: Vec::new() };
+        let json = serde_json::to_value(decision(payload)).unwrap();
+        assert_eq!(json["decision_type"], "MODE_CHANGE");
+        assert_eq!(json["payload"], serde_json::json!({"mode": "SHADOW", "duration_minutes": null}));
+        assert_eq!(json["role_source"], "cro");
+        assert_eq!(json["priority"], 2);
+        assert_eq!(json["timestamp"], "2026-01-31T09:30:00.250Z");
+        assert_eq!(json["ruling"], 7);
+    }
+
+    #[test]
+    fn a_decision_reads_back_and_another_schema_is_refused() {
+        let task = ResearchTask {
+            task_type: "risk_analysis".to_owned(),
+            description: "d".to_owned(),
+            priority: Priority::High,
+            estimated_duration_hours: 4,
+            expected_impact: "i".to_owned(),
+            model_name: None,
+        };
+        let written = decision(Payload::ResearchTask(task));
+        let bytes = written.to_bytes().unwrap();
+        assert_eq!(Decision::from_bytes(&bytes).unwrap(), written);
+        let newer = String::from_utf8(bytes).unwrap().replace("fed.decision/1", "fed.decision/2");
+        let refused = Decision::from_bytes(newer.as_bytes()).unwrap_err();
+        assert!(refused.to_string().contains("fed.decision/2"), "{refused}");
+    }
+
+    #[test]
+    fn manual_is_the_operator_and_no_role() {
+        assert_eq!(Author::try_from("manual".to_owned()).unwrap(), Author::Manual);
+        assert_eq!(Author::try_from("cro".to_owned()).unwrap(), Author::Role(Role::CRO));
+        assert_eq!(String::from(Author::Manual), "manual");
+    }
+}

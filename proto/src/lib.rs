@@ -16,6 +16,8 @@ pub mod number;
 pub mod policy;
 pub mod proposal;
 pub mod ruling;
+#[cfg(test)]
+mod schemas;
 pub mod subject;
 pub mod terms;
 pub mod time;
