@@ -232,6 +232,46 @@ pub struct ClockDue {
     pub due: Time,
 }
 
+impl Snapshot {
+    /// Share of today's closed trades that won, once it says something: at least `min_closed_trades` closed today.
+    ///
+    /// Where the producer does not count closed trades, the rate counts as sent; but a rate of zero on a day without
+    /// any realised profit or loss is a day on which nothing closed, and no lost one.
+    pub fn win_rate(&self, min_closed_trades: u32) -> Option<Fraction> {
+        let rate = self.win_rate_today?;
+        let says_something = match self.closed_trades_today {
+            Some(closed) => closed >= min_closed_trades,
+            None => rate != Fraction::ZERO || self.realized_pnl_today != Usd::ZERO,
+        };
+        says_something.then_some(rate)
+    }
+}
+
+impl SystemStatus {
+    /// The word as it stands in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Optimal => "OPTIMAL",
+            Self::Healthy => "HEALTHY",
+            Self::Degraded => "DEGRADED",
+            Self::Critical => "CRITICAL",
+            Self::Emergency => "EMERGENCY",
+        }
+    }
+}
+
+impl EssState {
+    /// The word as it stands in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nominal => "NOMINAL",
+            Self::Caution => "CAUTION",
+            Self::Warning => "WARNING",
+            Self::Critical => "CRITICAL",
+        }
+    }
+}
+
 impl Body {
     /// Which kind of event this is.
     pub const fn kind(&self) -> EventKind {
@@ -249,5 +289,49 @@ impl Event {
     /// Which kind of event this is.
     pub const fn kind(&self) -> EventKind {
         self.body.kind()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::snapshot;
+
+    #[test]
+    fn a_win_rate_counts_once_enough_trades_closed() {
+        let half = Some(Fraction::lit(0.5));
+        let zero = Some(Fraction::ZERO);
+        let cases = [
+            ("not sent", None, Some(9), -1.0, None),
+            ("too few closed", half, Some(4), -1.0, None),
+            ("just enough closed", half, Some(5), -1.0, half),
+            ("zero of enough is a real zero", zero, Some(5), 0.0, zero),
+            ("no trade closed", zero, Some(0), 0.0, None),
+            ("closed trades not sent: as sent", half, None, 0.0, half),
+            ("closed trades not sent, zero with a loss: all lost", zero, None, -1.0, zero),
+            ("closed trades not sent, zero without profit or loss: nothing closed", zero, None, 0.0, None),
+        ];
+        for (name, win_rate_today, closed_trades_today, pnl, expected) in cases {
+            let realized_pnl_today = Usd::lit(pnl);
+            let seen = Snapshot { win_rate_today, closed_trades_today, realized_pnl_today, ..snapshot() };
+            assert_eq!(seen.win_rate(5), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_status_word_is_the_one_on_the_wire() {
+        let wire = |value: serde_json::Value| value.as_str().unwrap().to_owned();
+        for status in [
+            SystemStatus::Optimal,
+            SystemStatus::Healthy,
+            SystemStatus::Degraded,
+            SystemStatus::Critical,
+            SystemStatus::Emergency,
+        ] {
+            assert_eq!(wire(serde_json::to_value(status).unwrap()), status.as_str());
+        }
+        for state in [EssState::Nominal, EssState::Caution, EssState::Warning, EssState::Critical] {
+            assert_eq!(wire(serde_json::to_value(state).unwrap()), state.as_str());
+        }
     }
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::decision::DecisionType;
 use crate::hold::{Freeze, Hold};
 use crate::id::{DecisionId, EntryId, EventId, HoldId, PortfolioId, Role, RuleId, Version};
-use crate::number::Usd;
-use crate::proposal::Fact;
+use crate::number::{Fraction, Usd};
+use crate::proposal::{Fact, Quantity};
 use crate::time::{Period, Time};
 use crate::value::{Kind, Mode, Value, Values};
 
@@ -135,6 +135,20 @@ pub struct Equity {
     pub seen: Usd,
     /// How many snapshots in a row still have to agree before it is believed; 0 when it is.
     pub suspect_for: u32,
+}
+
+impl Fired {
+    /// The share that it saw under this name.
+    pub fn fraction(&self, what: &str) -> Option<Fraction> {
+        self.facts.iter().find(|fact| fact.what == what).and_then(|fact| match fact.seen {
+            Quantity::Fraction(seen) => Some(seen),
+            Quantity::Usd(_)
+            | Quantity::Ratio(_)
+            | Quantity::Count(_)
+            | Quantity::Period(_)
+            | Quantity::Word(_) => None,
+        })
+    }
 }
 
 impl Ledger {

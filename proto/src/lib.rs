@@ -20,6 +20,8 @@ pub mod ruling;
 mod schemas;
 pub mod subject;
 pub mod terms;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod time;
 pub mod value;
 pub mod wire;

@@ -6,6 +6,9 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::number::Fraction;
+use crate::time::Period;
+
 /// A part of the policy file: defaults compiled in, every mistake found at once.
 pub trait Policy: DeserializeOwned + Serialize + Default + Clone + Send + Sync + 'static {
     /// Everything that is wrong with it; empty when it may be used.
@@ -23,6 +26,42 @@ pub struct Mistake {
     pub expected: String,
 }
 
+/// Checks of a policy, one after another: every mistake is kept, none ends the search.
+#[derive(Debug, Default)]
+pub struct Checks {
+    mistakes: Vec<Mistake>,
+}
+
+impl Checks {
+    /// Keeps a mistake unless `holds`.
+    pub fn expect(&mut self, holds: bool, field: &str, seen: impl fmt::Display, expected: &str) {
+        if !holds {
+            self.mistakes.push(Mistake::new(field, seen, expected));
+        }
+    }
+
+    /// A share of one, neither nothing nor beyond the whole.
+    pub fn share(&mut self, field: &str, seen: Fraction) {
+        let holds = seen > Fraction::ZERO && seen <= Fraction::lit(1.0);
+        self.expect(holds, field, seen.get(), "a share above 0, at most 1 (0.05 is 5 %)");
+    }
+
+    /// A number of things between two bounds, both allowed.
+    pub fn count(&mut self, field: &str, seen: u32, least: u32, most: u32) {
+        self.expect((least..=most).contains(&seen), field, seen, &format!("{least} to {most}"));
+    }
+
+    /// A length of time between two bounds, both allowed.
+    pub fn period(&mut self, field: &str, seen: Period, least: Period, most: Period) {
+        self.expect((least..=most).contains(&seen), field, seen, &format!("{least} to {most}"));
+    }
+
+    /// All that was wrong.
+    pub fn finish(self) -> Vec<Mistake> {
+        self.mistakes
+    }
+}
+
 impl Mistake {
     /// A mistake in a field.
     pub fn new(field: impl Into<String>, seen: impl fmt::Display, expected: impl Into<String>) -> Self {
@@ -34,5 +73,29 @@ impl Mistake {
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: seen {}, expected {}", self.field, self.seen, self.expected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mistake_is_found_at_once() {
+        let mut checks = Checks::default();
+        checks.share("fine", Fraction::lit(1.0));
+        checks.share("drawdown_pct", Fraction::lit(5.0));
+        checks.count("days", 0, 1, 31);
+        checks.period("pause", Period::ZERO, Period::from_mins(1), Period::from_hours(24));
+        checks.expect(true, "fine", 1, "1");
+        let told: Vec<String> = checks.finish().iter().map(Mistake::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "drawdown_pct: seen 5, expected a share above 0, at most 1 (0.05 is 5 %)",
+                "days: seen 0, expected 1 to 31",
+                "pause: seen 0s, expected 1m to 24h",
+            ]
+        );
     }
 }
