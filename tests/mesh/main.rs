@@ -1,0 +1,20 @@
+//! The mesh end to end: real servers, the real binaries, plain Redis entries in, decisions out.
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | `decides` | one bad snapshot gives each decision once; a hundred more like it give none |
+//! | `guide` | the integration guide's curl lines, handler and widget payload work |
+//! | `absence` | a role killed or never started: the others go on, nothing loosens, it joins again |
+//! | `letters` | what cannot be used is kept with a reason, and the next good event is decided |
+//! | `survival` | everything killed and started again goes on where it was |
+//! | `traces` | one trace an event, parent and child, from Redis and back |
+//! | `oracle` | what the mesh wrote is what the pure core says; every other module calls it |
+
+mod absence;
+mod decides;
+mod guide;
+mod letters;
+mod oracle;
+mod support;
+mod survival;
+mod traces;

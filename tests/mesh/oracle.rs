@@ -1,0 +1,166 @@
+//! What the mesh wrote is what the pure core says: every event ruled once, every verdict and ruling recomputed, byte for
+//! byte, and every decision told to the backend once and in order.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use async_nats::jetstream::stream::Stream;
+use court::Matter;
+use proto::case::{Case, Executive, ReviewCase};
+use proto::chain::Chain;
+use proto::event::Event;
+use proto::id::{DecisionId, EventId, PortfolioId, Role, RulingHash};
+use proto::policy::Policy;
+use proto::ruling::{Heard, HeardReview, Ruling};
+use proto::wire::{Message, Schema};
+
+use crate::support::{World, wait_for};
+
+/// Checks everything that this mesh wrote so far; `policy` is the file that it went by.
+pub(crate) async fn check(world: &World, policy: Option<&Path>) -> Result<()> {
+    let jetstream = world.jetstream().await?;
+    let text = policy.map(std::fs::read_to_string).transpose()?.unwrap_or_default();
+    // The last event may still be on its way to its ruling, and the last decision to Redis.
+    let rulings = wait_for("a ruling for every event", || async {
+        let mut events: Vec<EventId> = Vec::new();
+        for (_, bytes) in messages(&jetstream.get_stream("EVENTS").await?).await? {
+            let id = Event::from_bytes(&bytes)?.id;
+            if !events.contains(&id) {
+                events.push(id);
+            }
+        }
+        let rulings = counted(messages(&jetstream.get_stream("RULINGS").await?).await?)?;
+        let mut ruled: Vec<EventId> = rulings.iter().map(|(ruling, _)| ruling.event.id).collect();
+        ruled.sort();
+        events.sort();
+        Ok((ruled == events).then_some(rulings))
+    })
+    .await?;
+    let mut before = BTreeMap::new();
+    for (ruling, bytes) in &rulings {
+        one_ruling(ruling, bytes, &text, &mut before)
+            .with_context(|| format!("ruling {} of {}", ruling.version, ruling.portfolio))?;
+    }
+    told_once_and_in_order(world, &rulings).await
+}
+
+/// Every message of a stream, in order.
+async fn messages(stream: &Stream) -> Result<Vec<(u64, Vec<u8>)>> {
+    let state = stream.get_info().await?.state;
+    let mut messages = Vec::new();
+    for sequence in state.first_sequence.max(1)..=state.last_sequence {
+        let message = stream.get_raw_message(sequence).await?;
+        messages.push((sequence, message.payload.to_vec()));
+    }
+    Ok(messages)
+}
+
+/// The rulings that count, by the fold.
+fn counted(messages: Vec<(u64, Vec<u8>)>) -> Result<Vec<(Ruling, Vec<u8>)>> {
+    let mut chains: BTreeMap<PortfolioId, Chain> = BTreeMap::new();
+    let mut rulings = Vec::new();
+    for (_, bytes) in messages {
+        let ruling = Ruling::from_bytes(&bytes)?;
+        let chain = chains.entry(ruling.portfolio.clone()).or_default();
+        if chain.fold(ruling.version, ruling.previous, RulingHash::of(&bytes)) {
+            rulings.push((ruling, bytes));
+        }
+    }
+    Ok(rulings)
+}
+
+fn one_ruling(
+    ruling: &Ruling,
+    bytes: &[u8],
+    policy: &str,
+    ledgers: &mut BTreeMap<PortfolioId, proto::ledger::Ledger>,
+) -> Result<()> {
+    court::audit(ruling).map_err(|breach| anyhow::anyhow!("{breach:?}"))?;
+    let expected = ledgers
+        .remove(&ruling.portfolio)
+        .unwrap_or_else(|| court::genesis(&ruling.terms, ruling.portfolio.clone()));
+    ensure!(ruling.before == expected, "it does not start from where the one before ended");
+    for (role, heard) in &ruling.hearing.roles {
+        if let Heard::Verdict { verdict, .. } = heard {
+            let said = evaluated(role, policy, ruling)?;
+            ensure!(serde_json::to_value(verdict)? == said, "{role} would have said {said}");
+        }
+    }
+    if let Some(HeardReview::Opinion { vetoes, .. }) = &ruling.hearing.review {
+        let said = reviewed::<supervisor::Supervisor>(policy, ruling)?;
+        ensure!(serde_json::to_value(vetoes)? == said, "the supervisor would have said {said}");
+    }
+    let again = court::rule(&ruling.terms, matter(ruling));
+    ensure!(again.to_bytes()? == bytes, "the court would have written other bytes");
+    ledgers.insert(ruling.portfolio.clone(), ruling.after.clone());
+    Ok(())
+}
+
+fn matter(ruling: &Ruling) -> Matter {
+    Matter {
+        position: ruling.position.clone(),
+        previous: ruling.previous,
+        event: ruling.event.clone(),
+        before: ruling.before.clone(),
+        hearing: ruling.hearing.clone(),
+    }
+}
+
+fn evaluated(role: &Role, policy: &str, ruling: &Ruling) -> Result<serde_json::Value> {
+    match role.as_str() {
+        "supervisor" => verdict::<supervisor::Supervisor>(policy, ruling),
+        "cro" => verdict::<cro::Cro>(policy, ruling),
+        "ceo" => verdict::<ceo::Ceo>(policy, ruling),
+        "cio" => verdict::<cio::Cio>(policy, ruling),
+        "cfo" => verdict::<cfo::Cfo>(policy, ruling),
+        "researcher" => verdict::<researcher::Researcher>(policy, ruling),
+        other => anyhow::bail!("nobody knows the role {other}"),
+    }
+}
+
+fn section<P: Policy>(policy: &str, role: &Role) -> Result<P> {
+    let mut table: toml::Table = policy.parse()?;
+    let section = table.remove(role.as_str()).unwrap_or_else(|| toml::Table::new().into());
+    Ok(section.try_into()?)
+}
+
+fn verdict<E: Executive>(policy: &str, ruling: &Ruling) -> Result<serde_json::Value> {
+    let case = Case {
+        event: ruling.event.clone(),
+        ledger: ruling.before.without_memories(),
+        base: ruling.terms.base.clone(),
+        memory: ruling.before.memories.get(&E::ROLE).cloned(),
+    };
+    let verdict = E::evaluate(&section(policy, &E::ROLE)?, &case.typed()?);
+    Ok(serde_json::to_value(verdict.untyped()?)?)
+}
+
+fn reviewed<E: Executive>(policy: &str, ruling: &Ruling) -> Result<serde_json::Value> {
+    let case = ReviewCase {
+        schema: Schema::Case,
+        event: ruling.event.clone(),
+        ledger: ruling.before.without_memories(),
+        memory: ruling.after.memories.get(&E::ROLE).cloned(),
+        proposals: court::for_review(&ruling.terms, &matter(ruling)),
+    };
+    let vetoes = E::review(&section(policy, &E::ROLE)?, &case.typed()?);
+    Ok(serde_json::to_value(vetoes.unwrap_or_default())?)
+}
+
+/// Redis has every decision of every counted ruling, once, in order per portfolio.
+async fn told_once_and_in_order(world: &World, rulings: &[(Ruling, Vec<u8>)]) -> Result<()> {
+    let mut expected: BTreeMap<PortfolioId, Vec<DecisionId>> = BTreeMap::new();
+    for decision in rulings.iter().flat_map(|(ruling, _)| &ruling.decisions) {
+        expected.entry(decision.portfolio.clone()).or_default().push(decision.decision_id);
+    }
+    let redis = crate::support::connect_redis(&world.mesh.redis_url()).await?;
+    wait_for("every decision in Redis, once and in order", || async {
+        let mut told: BTreeMap<PortfolioId, Vec<DecisionId>> = BTreeMap::new();
+        for decision in crate::support::decisions(&mut redis.clone()).await? {
+            told.entry(decision.decision.portfolio).or_default().push(decision.decision.decision_id);
+        }
+        Ok((told == expected).then_some(()))
+    })
+    .await
+}
