@@ -127,6 +127,13 @@ pub trait Executive: 'static {
     }
 }
 
+impl<M> Case<M> {
+    /// What time it is for this case: the event's, but never before what was ruled already.
+    pub fn now(&self) -> Time {
+        self.ledger.at.max(self.event.at)
+    }
+}
+
 impl Case {
     /// The same case with the memory read as the role's own type.
     ///

@@ -167,6 +167,34 @@ impl Fact {
         let test = Some(Test { relation, threshold: threshold.into() });
         Self { what: Cow::Borrowed(what), seen: seen.into(), test }
     }
+
+    /// The fact that `seen` is above `threshold`; none when it is not. So a rule tests what it tells.
+    pub fn above<T: PartialOrd + Into<Quantity>>(what: &'static str, seen: T, threshold: T) -> Option<Self> {
+        (seen > threshold).then(|| Self::met(what, seen, Relation::Above, threshold))
+    }
+
+    /// The fact that `seen` is below `threshold`; none when it is not.
+    pub fn below<T: PartialOrd + Into<Quantity>>(what: &'static str, seen: T, threshold: T) -> Option<Self> {
+        (seen < threshold).then(|| Self::met(what, seen, Relation::Below, threshold))
+    }
+
+    /// The fact that `seen` is at least `threshold`; none when it is not.
+    pub fn at_least<T: PartialOrd + Into<Quantity>>(
+        what: &'static str,
+        seen: T,
+        threshold: T,
+    ) -> Option<Self> {
+        (seen >= threshold).then(|| Self::met(what, seen, Relation::AtLeast, threshold))
+    }
+
+    /// The fact that `seen` is at most `threshold`; none when it is not.
+    pub fn at_most<T: PartialOrd + Into<Quantity>>(
+        what: &'static str,
+        seen: T,
+        threshold: T,
+    ) -> Option<Self> {
+        (seen <= threshold).then(|| Self::met(what, seen, Relation::AtMost, threshold))
+    }
 }
 
 impl Proposal {
@@ -262,5 +290,18 @@ mod tests {
             ],
         };
         assert_eq!(proposal.reason(), "[supervisor.drawdown] drawdown_pct 12 % > 10 %; num_positions 3");
+    }
+
+    #[test]
+    fn a_fact_is_told_only_when_it_holds() {
+        let (one, two) = (Fraction::lit(0.01), Fraction::lit(0.02));
+        assert_eq!(Fact::above("x", two, one), Some(Fact::met("x", two, Relation::Above, one)));
+        assert_eq!(Fact::above("x", two, two), None);
+        assert_eq!(Fact::below("x", one, two), Some(Fact::met("x", one, Relation::Below, two)));
+        assert_eq!(Fact::below("x", one, one), None);
+        assert_eq!(Fact::at_least("x", 5_u32, 5), Some(Fact::met("x", 5_u32, Relation::AtLeast, 5_u32)));
+        assert_eq!(Fact::at_least("x", 4_u32, 5), None);
+        assert_eq!(Fact::at_most("x", 5_u32, 5), Some(Fact::met("x", 5_u32, Relation::AtMost, 5_u32)));
+        assert_eq!(Fact::at_most("x", 6_u32, 5), None);
     }
 }
