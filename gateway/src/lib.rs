@@ -1,1 +1,6 @@
-//! Skeleton.
+//! The gateway: Redis and HTTP on one side, the mesh on the other. It decides nothing.
+
+pub mod feed;
+pub mod fields;
+pub mod ingest;
+pub mod keys;

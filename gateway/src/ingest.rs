@@ -1,0 +1,3 @@
+//! Ingest: from Redis to EVENTS.
+
+pub mod decode;

@@ -1,0 +1,346 @@
+//! What the decoder takes, and what it says of what it does not take.
+
+use proto::event::{EssState, Health, SystemStatus};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::feed::DrawdownUnit;
+
+const NOW: Time = Time::from_millis(1_769_851_800_000);
+
+fn age() -> Age {
+    Age { now: NOW, max_event_age: Period::from_secs(60), max_skew: Period::from_secs(60) }
+}
+
+fn feed(kind: FeedKind) -> Feed {
+    Feed { kind, stream: format!("quantum:stream:{kind}"), drawdown: DrawdownUnit::Fraction }
+}
+
+fn entry(fields: &[(&str, &str)]) -> Entry {
+    let fields = fields
+        .iter()
+        .map(|(name, value)| Field { name: name.as_bytes().to_vec(), value: value.as_bytes().to_vec() })
+        .collect();
+    Entry { id: "1769851799000-0".parse().unwrap(), fields }
+}
+
+fn payload(value: &Value) -> Entry {
+    entry(&[("event_type", "x"), ("payload", &value.to_string()), ("trace_id", ""), ("source", "test")])
+}
+
+fn snapshot() -> Value {
+    json!({
+        "total_equity": 12000.5, "drawdown_pct": 0.035, "realized_pnl_today": -12.5, "unrealized_pnl": 3,
+        "num_positions": 3, "total_exposure_usd": 8000.0
+    })
+}
+
+fn with(mut value: Value, changes: Value) -> Value {
+    for (name, change) in changes.as_object().unwrap() {
+        value[name] = change.clone();
+    }
+    value
+}
+
+fn good(kind: FeedKind, value: &Value) -> Decoded {
+    decode(&feed(kind), &payload(value), &age()).unwrap()
+}
+
+fn bad(kind: FeedKind, entry: &Entry) -> (Reason, Vec<String>) {
+    let defect = decode(&feed(kind), entry, &age()).unwrap_err();
+    (defect.reason(), defect.faults.iter().map(|fault| fault.mistake.to_string()).collect())
+}
+
+fn snapshot_of(decoded: &Decoded) -> &proto::event::Snapshot {
+    match &decoded.body {
+        Body::Snapshot(snapshot) => snapshot,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn health_of(decoded: Decoded) -> Health {
+    match decoded.body {
+        Body::Health(health) => health,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_flat_snapshot_without_a_portfolio_is_of_main() {
+    let decoded = good(FeedKind::Snapshot, &snapshot());
+    assert_eq!(decoded.portfolio, Some(PortfolioId::main()));
+    assert_eq!((decoded.trace_id, decoded.stale), (None, false));
+    let snapshot = snapshot_of(&decoded);
+    assert_eq!((snapshot.drawdown_pct.get(), snapshot.num_positions), (0.035, 3));
+    assert_eq!((snapshot.max_drawdown_pct, snapshot.cash_balance), (None, None));
+}
+
+#[test]
+fn all_shapes_say_the_same() {
+    let flat = good(FeedKind::Snapshot, &snapshot());
+    let wrapped =
+        json!({"event_type": "x", "timestamp": "2026-01-31T09:29:59", "trace_id": null, "data": snapshot()});
+    let wrapped = good(FeedKind::Snapshot, &wrapped);
+    let plain = entry(&[
+        ("event_type", "x"),
+        ("total_equity", "12000.5"),
+        ("drawdown_pct", "0.035"),
+        ("realized_pnl_today", "-12.5"),
+        ("unrealized_pnl", "3"),
+        ("num_positions", "3"),
+        ("total_exposure_usd", "8000.0"),
+        ("cash_balance", ""),
+    ]);
+    let plain = decode(&feed(FeedKind::Snapshot), &plain, &age()).unwrap();
+    assert_eq!(flat, plain);
+    assert_eq!(snapshot_of(&wrapped).reported_at.unwrap().to_string(), "2026-01-31T09:29:59.000Z");
+    assert_eq!(snapshot_of(&wrapped).total_equity, snapshot_of(&flat).total_equity);
+}
+
+#[test]
+fn the_spellings_of_the_real_publisher_are_accepted_and_unknown_fields_ignored() {
+    let value = json!({
+        "total_equity": 100, "daily_drawdown_pct": 0.01, "realized_pnl_today": 0, "unrealized_pnl": 0,
+        "num_positions": 2.0, "total_exposure": 5, "max_drawdown_pct": null, "weather": {"sky": "blue"}
+    });
+    let decoded = good(FeedKind::Snapshot, &value);
+    assert_eq!(snapshot_of(&decoded).drawdown_pct.get(), 0.01);
+    assert_eq!(snapshot_of(&decoded).num_positions, 2);
+    let model = json!({"model_name": "nhits", "sharpe_ratio_7d": 0.0, "win_rate_7d": 0.4});
+    let Body::Model(model) = good(FeedKind::Model, &model).body else { panic!("no model") };
+    assert_eq!((model.sharpe_ratio.unwrap().get(), model.win_rate.unwrap().get()), (0.0, 0.4));
+    let health = json!({"overall_status": "HEALTHY", "ess_state": "NOMINAL", "subsystem_scores": {}});
+    assert_eq!(health_of(good(FeedKind::Health, &health)).system_status, SystemStatus::Healthy);
+}
+
+#[test]
+fn the_first_spelling_wins_and_null_is_absence() {
+    let both = with(snapshot(), json!({"daily_drawdown_pct": 0.5}));
+    assert_eq!(snapshot_of(&good(FeedKind::Snapshot, &both)).drawdown_pct.get(), 0.035);
+    let null = with(snapshot(), json!({"drawdown_pct": null, "daily_drawdown_pct": 0.5}));
+    assert_eq!(snapshot_of(&good(FeedKind::Snapshot, &null)).drawdown_pct.get(), 0.5);
+}
+
+#[test]
+fn health_and_models_without_a_portfolio_concern_everybody() {
+    let health = json!({"system_status": "OPTIMAL", "ess_state": "NOMINAL"});
+    assert_eq!(good(FeedKind::Health, &health).portfolio, None);
+    let model = json!({"model_name": "nhits", "portfolio_id": "alpha"});
+    assert_eq!(good(FeedKind::Model, &model).portfolio.unwrap().as_str(), "alpha");
+}
+
+#[test]
+fn a_mixed_case_word_is_known() {
+    let health =
+        health_of(good(FeedKind::Health, &json!({"system_status": "healthy", "ess_state": " Caution "})));
+    assert_eq!((health.system_status, health.ess_state), (SystemStatus::Healthy, EssState::Caution));
+    assert!(health.unknown_words.is_empty());
+}
+
+#[test]
+fn an_unknown_word_is_kept_as_a_warning_at_least() {
+    let health =
+        health_of(good(FeedKind::Health, &json!({"system_status": "ON FIRE", "ess_state": "NOMINAL"})));
+    assert_eq!((health.system_status, health.ess_state), (SystemStatus::Degraded, EssState::Warning));
+    assert_eq!(health.unknown_words, ["ON FIRE"]);
+    let health =
+        health_of(good(FeedKind::Health, &json!({"system_status": "EMERGENCY", "ess_state": "TRIPPED"})));
+    assert_eq!((health.system_status, health.ess_state), (SystemStatus::Emergency, EssState::Warning));
+}
+
+#[test]
+fn traces_and_correlations_come_from_the_entry_or_its_wrapper() {
+    let text = snapshot().to_string();
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let from_entry = entry(&[("payload", &text), ("trace_id", trace), ("correlation_id", "c-1")]);
+    let decoded = decode(&feed(FeedKind::Snapshot), &from_entry, &age()).unwrap();
+    assert_eq!(decoded.trace_id.unwrap().to_string(), trace);
+    assert_eq!(decoded.correlation_id.as_deref(), Some("c-1"));
+    let wrapped = json!({"data": snapshot(), "trace_id": trace, "correlation_id": "c-2"});
+    let decoded = good(FeedKind::Snapshot, &wrapped);
+    assert_eq!(decoded.trace_id.unwrap().to_string(), trace);
+    assert_eq!(decoded.correlation_id.as_deref(), Some("c-2"));
+    let odd = entry(&[("payload", &text), ("trace_id", "not-a-trace")]);
+    assert_eq!(decode(&feed(FeedKind::Snapshot), &odd, &age()).unwrap().trace_id, None);
+}
+
+#[test]
+fn drawdowns_are_read_in_the_unit_of_their_source() {
+    for (unit, sent, wrong) in [(DrawdownUnit::Percent, 5.0, 101.0), (DrawdownUnit::Negative, -0.05, 0.05)] {
+        let feed = Feed { drawdown: unit, ..feed(FeedKind::Snapshot) };
+        let value = with(snapshot(), json!({"drawdown_pct": sent, "max_drawdown_pct": sent}));
+        let decoded = decode(&feed, &payload(&value), &age()).unwrap();
+        assert_eq!(snapshot_of(&decoded).drawdown_pct.get(), 0.05, "{unit:?}");
+        assert_eq!(snapshot_of(&decoded).max_drawdown_pct.unwrap().get(), 0.05, "{unit:?}");
+        let wrong = with(snapshot(), json!({"drawdown_pct": wrong}));
+        assert_eq!(decode(&feed, &payload(&wrong), &age()).unwrap_err().reason(), Reason::OutOfRange);
+    }
+}
+
+#[test]
+fn an_old_event_is_stale_by_its_entry_or_by_its_own_time() {
+    let old_entry = Entry { id: "1769851730000-0".parse().unwrap(), ..payload(&snapshot()) };
+    assert!(decode(&feed(FeedKind::Snapshot), &old_entry, &age()).unwrap().stale);
+    assert!(good(FeedKind::Snapshot, &with(snapshot(), json!({"timestamp": "2026-01-31T09:28:59Z"}))).stale);
+    assert!(!good(FeedKind::Snapshot, &with(snapshot(), json!({"timestamp": "2026-01-31T09:29:01"}))).stale);
+}
+
+/// Each malformed snapshot, and what is said of it: field, seen, expected.
+#[test]
+fn malformed_snapshots_are_refused_with_field_value_and_expectation() {
+    let cases = [
+        (
+            json!({"total_equity": null}),
+            Reason::MissingField,
+            "total_equity: seen nothing, expected a number",
+        ),
+        (
+            json!({"drawdown_pct": null}),
+            Reason::MissingField,
+            "drawdown_pct: seen nothing, expected a fraction from 0 to 1 (or daily_drawdown_pct)",
+        ),
+        (
+            json!({"total_equity": "12"}),
+            Reason::MistypedField,
+            "total_equity: seen \"12\", expected a number",
+        ),
+        (json!({"total_equity": true}), Reason::MistypedField, "total_equity: seen true, expected a number"),
+        (
+            json!({"unrealized_pnl": [1]}),
+            Reason::MistypedField,
+            "unrealized_pnl: seen [1], expected a number",
+        ),
+        (
+            json!({"num_positions": 2.5}),
+            Reason::MistypedField,
+            "num_positions: seen 2.5, expected a whole number of at least 0",
+        ),
+        (
+            json!({"num_positions": -1}),
+            Reason::OutOfRange,
+            "num_positions: seen -1, expected a whole number of at least 0",
+        ),
+        (
+            json!({"drawdown_pct": 3.5}),
+            Reason::OutOfRange,
+            "drawdown_pct: seen 3.5, expected a fraction from 0 to 1: it looks like percent, expected a fraction",
+        ),
+        (
+            json!({"drawdown_pct": -0.01}),
+            Reason::OutOfRange,
+            "drawdown_pct: seen -0.01, expected a fraction from 0 to 1: a negative one is not expected",
+        ),
+        (
+            json!({"max_drawdown_pct": 12}),
+            Reason::OutOfRange,
+            "max_drawdown_pct: seen 12, expected a fraction from 0 to 1: it looks like percent, expected a fraction",
+        ),
+        (
+            json!({"win_rate_today": 55}),
+            Reason::OutOfRange,
+            "win_rate_today: seen 55, expected a fraction from 0 to 1: it looks like percent, expected a fraction",
+        ),
+        (
+            json!({"total_exposure_usd": -5}),
+            Reason::OutOfRange,
+            "total_exposure_usd: seen -5, expected a number of at least 0",
+        ),
+        (
+            json!({"closed_trades_today": "3"}),
+            Reason::MistypedField,
+            "closed_trades_today: seen \"3\", expected a whole number of at least 0",
+        ),
+        (
+            json!({"portfolio_id": "a.b"}),
+            Reason::BadPortfolio,
+            "portfolio_id: seen \"a.b\", expected a portfolio id: 1 to 64 letters, digits, '_' or '-'",
+        ),
+        (
+            json!({"portfolio_id": 7}),
+            Reason::BadPortfolio,
+            "portfolio_id: seen 7, expected a portfolio id: 1 to 64 letters, digits, '_' or '-'",
+        ),
+        (
+            json!({"timestamp": "yesterday"}),
+            Reason::BadTime,
+            "timestamp: seen \"yesterday\", expected a time such as 2026-01-31T09:30:00Z",
+        ),
+        (
+            json!({"timestamp": 1769851800}),
+            Reason::MistypedField,
+            "timestamp: seen 1769851800, expected a time such as 2026-01-31T09:30:00Z",
+        ),
+        (
+            json!({"timestamp": "2026-01-31T09:31:01Z"}),
+            Reason::FutureTime,
+            "timestamp: seen 2026-01-31T09:31:01.000Z, expected a time not after 2026-01-31T09:31:00.000Z",
+        ),
+    ];
+    for (change, reason, mistake) in cases {
+        let seen = bad(FeedKind::Snapshot, &payload(&with(snapshot(), change)));
+        assert_eq!(seen, (reason, vec![mistake.to_owned()]));
+    }
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_named() {
+    for word in ["NaN", "Infinity", "-Infinity", "1e999"] {
+        let text = snapshot().to_string().replace("0.035", word);
+        let (reason, mistakes) = bad(FeedKind::Snapshot, &entry(&[("payload", &text)]));
+        assert_eq!(reason, Reason::NotFinite, "{word}");
+        assert_eq!(mistakes, [format!("drawdown_pct: seen \"{word}\", expected a finite number")]);
+    }
+    let plain = entry(&[("model_name", "nhits"), ("sharpe_ratio", "nan")]);
+    assert_eq!(bad(FeedKind::Model, &plain).0, Reason::NotFinite);
+}
+
+#[test]
+fn what_is_no_object_is_refused_as_a_whole() {
+    let of = |text: &str| bad(FeedKind::Snapshot, &entry(&[("payload", text)]));
+    assert_eq!(of("{\"a\": ").0, Reason::NotJson);
+    assert_eq!(of("").0, Reason::NotJson);
+    assert_eq!(of("{'a': 1}").0, Reason::NotJson);
+    assert_eq!(
+        of("[1, 2]"),
+        (Reason::NotObject, vec!["payload: seen [1,2], expected a JSON object".to_owned()])
+    );
+    let mut binary = entry(&[("payload", "")]);
+    binary.fields[0].value = vec![0xff, 0xfe, 0x00];
+    assert_eq!(bad(FeedKind::Snapshot, &binary).0, Reason::NotJson);
+    let (reason, mistakes) = of(&format!("\"{}\"", "x".repeat(MAX_PAYLOAD_BYTES)));
+    assert_eq!(reason, Reason::TooLarge);
+    assert!(mistakes[0].contains("at most 262144 bytes"), "{mistakes:?}");
+}
+
+#[test]
+fn everything_missing_is_named_at_once() {
+    let (reason, mistakes) = bad(FeedKind::Snapshot, &entry(&[("event_type", "x"), ("weather", "fine")]));
+    assert_eq!((reason, mistakes.len()), (Reason::MissingField, 6), "{mistakes:?}");
+    let (reason, mistakes) = bad(FeedKind::Health, &payload(&json!({})));
+    assert_eq!((reason, mistakes.len()), (Reason::MissingField, 2), "{mistakes:?}");
+}
+
+#[test]
+fn malformed_health_and_models_are_refused() {
+    let cases = [
+        (FeedKind::Health, json!({"system_status": 3, "ess_state": "NOMINAL"}), Reason::MistypedField),
+        (FeedKind::Health, json!({"system_status": "", "ess_state": "NOMINAL"}), Reason::BadText),
+        (FeedKind::Health, json!({"system_status": "OPTIMAL"}), Reason::MissingField),
+        (FeedKind::Model, json!({"sharpe_ratio": 1.0}), Reason::MissingField),
+        (FeedKind::Model, json!({"model_name": "x".repeat(65)}), Reason::BadText),
+        (FeedKind::Model, json!({"model_name": "a\nb"}), Reason::BadText),
+        (FeedKind::Model, json!({"model_name": "nhits", "win_rate": 1.01}), Reason::OutOfRange),
+        (FeedKind::Model, json!({"model_name": "nhits", "total_trades": -1}), Reason::OutOfRange),
+        (FeedKind::Model, json!({"model_name": "nhits", "days_since_training": -1}), Reason::OutOfRange),
+        (FeedKind::Model, json!({"model_name": "nhits", "profit_factor": -0.1}), Reason::OutOfRange),
+    ];
+    for (kind, value, reason) in cases {
+        assert_eq!(bad(kind, &payload(&value)).0, reason, "{value}");
+    }
+}
+
+#[test]
+fn an_entry_from_the_future_is_refused() {
+    let future = Entry { id: "1769851861000-0".parse().unwrap(), ..payload(&snapshot()) };
+    assert_eq!(bad(FeedKind::Snapshot, &future).0, Reason::FutureTime);
+}
