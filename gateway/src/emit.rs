@@ -1,0 +1,4 @@
+//! Emit: from RULINGS to Redis.
+
+pub mod encode;
+pub mod fold;
