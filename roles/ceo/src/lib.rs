@@ -1,1 +1,45 @@
-//! The ceo.
+//! The CEO: trading mode and capital profile. Pure: a verdict is a function of policy and case.
+
+mod memory;
+mod mode;
+mod policy;
+mod profile;
+
+pub use memory::Memory;
+pub use mode::{ESS_CRITICAL, PAUSE, RESUME, SHADOW};
+pub use policy::{Downgrade, Emergency, Policy, Upgrade};
+pub use profile::{DOWNGRADE, DOWNGRADE_STREAK, DOWNGRADE_WIN_RATE, EMERGENCY, UPGRADE};
+
+use proto::case::{Case, Executive, Verdict};
+use proto::event::Body;
+use proto::id::Role;
+
+/// The role that owns mode and profile.
+#[derive(Debug, Clone, Copy)]
+pub struct Ceo;
+
+impl Executive for Ceo {
+    const ROLE: Role = Role::CEO;
+    type Policy = Policy;
+    type Memory = Memory;
+
+    fn evaluate(policy: &Policy, case: &Case<Memory>) -> Verdict<Memory> {
+        let mut memory = case.memory.clone().unwrap_or_default();
+        let proposals = match &case.event.body {
+            Body::Snapshot(snapshot) => {
+                let new_worst = memory.observe(case.event.at, snapshot);
+                let ledger = &case.ledger;
+                let seen = profile::Seen { now: case.now(), snapshot, new_worst, memory: &memory, ledger };
+                profile::proposals(policy, &seen)
+            }
+            Body::Health(health) => {
+                mode::proposal(policy, case.ledger.owned.mode, health).into_iter().collect()
+            }
+            Body::Model(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
+        };
+        Verdict { proposals, memory, wake_at: None }
+    }
+}
+
+#[cfg(test)]
+mod stories;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The service of the CEO.
+
+fn main() -> std::process::ExitCode {
+    mesh::role::main::<ceo::Ceo>()
+}
