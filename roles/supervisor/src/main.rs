@@ -1,1 +1,5 @@
-fn main() {}
+//! The supervisor's service.
+
+fn main() -> std::process::ExitCode {
+    mesh::role::main::<supervisor::Supervisor>()
+}
