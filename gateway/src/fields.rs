@@ -93,6 +93,14 @@ impl Range {
     /// A share of one.
     pub const FRACTION: Self = Self { min: 0.0, max: 1.0, expected: "a fraction from 0 to 1" };
 
+    /// A whole number of things.
+    pub const COUNT: Self = Self::count(0, u32::MAX, "a whole number of at least 0");
+
+    /// Whole numbers from `min` to `max`; `expected` says so in words.
+    pub const fn count(min: u32, max: u32, expected: &'static str) -> Self {
+        Self { min: min as f64, max: max as f64, expected }
+    }
+
     /// From `min` to `max`; `expected` says so in words.
     pub const fn new(min: f64, max: f64, expected: &'static str) -> Self {
         Self { min, max, expected }
@@ -147,6 +155,11 @@ impl<'a> Fields<'a> {
         self.faults.push(fault);
     }
 
+    /// Whether nothing is wrong so far.
+    pub const fn is_sound(&self) -> bool {
+        self.faults.is_empty()
+    }
+
     /// Everything that is wrong so far.
     pub fn into_faults(self) -> Vec<Fault> {
         self.faults
@@ -159,7 +172,12 @@ impl<'a> Fields<'a> {
         for (name, value) in self.object {
             if !self.asked.contains(name.as_str()) {
                 let expected = format!("one of the fields {known}");
-                self.faults.push(Fault::new(Reason::UnknownField, name, shown(value), expected));
+                self.faults.push(Fault::new(
+                    Reason::UnknownField,
+                    name,
+                    format_args!("an unknown field, {}", shown(value)),
+                    expected,
+                ));
             }
         }
         self.faults
@@ -195,16 +213,16 @@ impl<'a> Fields<'a> {
         self.number(name, value, range)
     }
 
-    /// A whole number that has to be there, at most `max`.
-    pub fn required_count(&mut self, names: &[&'static str], max: u32) -> Option<u64> {
-        let (name, value) = self.require(names, "a whole number of at least 0")?;
-        self.count(name, value, max)
+    /// A whole number that has to be there.
+    pub fn required_count(&mut self, names: &[&'static str], range: Range) -> Option<u32> {
+        let (name, value) = self.require(names, range.expected)?;
+        self.count(name, value, range)
     }
 
-    /// A whole number that may be there, at most `max`.
-    pub fn optional_count(&mut self, names: &[&'static str], max: u32) -> Option<u64> {
+    /// A whole number that may be there.
+    pub fn optional_count(&mut self, names: &[&'static str], range: Range) -> Option<u32> {
         let (name, value) = self.find(names)?;
-        self.count(name, value, max)
+        self.count(name, value, range)
     }
 
     /// Text that has to be there: 1 to `max_chars` characters, none of them a control character.
@@ -268,15 +286,14 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn count(&mut self, name: &'static str, value: &Value, max: u32) -> Option<u64> {
-        let range = Range::new(0.0, f64::from(max), "a whole number of at least 0");
+    fn count(&mut self, name: &'static str, value: &Value, range: Range) -> Option<u32> {
         let number = self.number(name, value, range)?;
         if number.fract() != 0.0 {
             self.fault(Fault::new(Reason::MistypedField, name, shown(value), range.expected));
             return None;
         }
-        // The range ends at u32::MAX, so that the cast is exact.
-        Some(number as u64)
+        // Whole and within a range of counts, which ends at u32::MAX: the cast is exact.
+        Some(number as u32)
     }
 
     fn text(&mut self, name: &'static str, value: &'a Value, max_chars: usize) -> Option<&'a str> {
@@ -321,7 +338,7 @@ mod tests {
         let mut fields = Fields::new(&object, Numbers::Json);
         fields.required_number(&["a"], Range::ANY);
         fields.required_number(&["b"], Range::NOT_NEGATIVE);
-        fields.required_count(&["c"], 10);
+        fields.required_count(&["c"], Range::COUNT);
         fields.required_text(&["d"], 10);
         fields.required_number(&["e", "f"], Range::ANY);
         let faults = fields.into_faults();

@@ -17,25 +17,25 @@ pub(super) fn read(
     let drawdown = fields.required_number(&["drawdown_pct", "daily_drawdown_pct"], unit.range());
     let realized = fields.required_number(&["realized_pnl_today"], Range::ANY);
     let unrealized = fields.required_number(&["unrealized_pnl"], Range::ANY);
-    let positions = fields.required_count(&["num_positions"], u32::MAX);
+    let positions = fields.required_count(&["num_positions"], Range::COUNT);
     let exposure = fields.required_number(&["total_exposure_usd", "total_exposure"], Range::NOT_NEGATIVE);
     let max_drawdown = fields.optional_number(&["max_drawdown_pct"], unit.range());
     let win_rate = fields.optional_number(&["win_rate_today"], Range::FRACTION);
     let sharpe = fields.optional_number(&["sharpe_ratio_7d"], Range::ANY);
     let cash = fields.optional_number(&["cash_balance"], Range::ANY);
-    let closed_trades = fields.optional_count(&["closed_trades_today"], u32::MAX);
+    let closed_trades = fields.optional_count(&["closed_trades_today"], Range::COUNT);
     Some(Snapshot {
         total_equity: Usd::new(total_equity?).ok()?,
         drawdown_pct: Fraction::new(unit.as_fraction(drawdown?)).ok()?,
         realized_pnl_today: Usd::new(realized?).ok()?,
         unrealized_pnl: Usd::new(unrealized?).ok()?,
-        num_positions: u32::try_from(positions?).ok()?,
+        num_positions: positions?,
         total_exposure_usd: Usd::new(exposure?).ok()?,
         max_drawdown_pct: max_drawdown.and_then(|value| Fraction::new(unit.as_fraction(value)).ok()),
         win_rate_today: win_rate.and_then(|value| Fraction::new(value).ok()),
         sharpe_ratio_7d: sharpe.and_then(|value| Ratio::new(value).ok()),
         cash_balance: cash.and_then(|value| Usd::new(value).ok()),
-        closed_trades_today: closed_trades.and_then(|count| u32::try_from(count).ok()),
+        closed_trades_today: closed_trades,
         reported_at,
     })
 }
