@@ -1,5 +1,7 @@
 //! Builders for tests: the plainest event, snapshot, ledger; and a story that feeds events to one role.
 
+pub mod any;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::case::{Case, Executive};

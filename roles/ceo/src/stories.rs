@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 use proto::case::{Case, Executive};
-use proto::event::{Body, EssState, Health, Snapshot, SystemStatus};
+use proto::event::{Body, EssState, Snapshot, SystemStatus};
 use proto::number::{Fraction, Ratio, Usd};
 use proto::proposal::{Ask, Proposal};
-use proto::testing::{self, MONDAY, morning, snapshot};
+use proto::testing::{self, MONDAY, any, morning, snapshot};
 use proto::time::{Period, Time};
 use proto::value::{Mode, Profile, Value};
 
@@ -301,51 +301,10 @@ fn memory_reads_back_as_it_was_written() {
     assert_eq!(serde_json::from_str::<Option<Memory>>(&written).unwrap(), story.memory);
 }
 
-fn any_snapshot() -> impl Strategy<Value = Snapshot> {
-    let usd = || (-20_000.0..20_000.0_f64).prop_map(|usd| Usd::new(usd).unwrap());
-    let share = || (0.0..=1.0_f64).prop_map(|share| Fraction::new(share).unwrap());
-    let sharpe = (-5.0..5.0_f64).prop_map(|ratio| Ratio::new(ratio).unwrap());
-    let optional = (
-        proptest::option::of(share()),
-        proptest::option::of(share()),
-        proptest::option::of(sharpe),
-        proptest::option::of(0..20_u32),
-    );
-    (usd(), share(), usd(), 0..4_u32, optional).prop_map(|(equity, drawdown, pnl, positions, optional)| {
-        Snapshot {
-            total_equity: equity,
-            drawdown_pct: drawdown,
-            realized_pnl_today: pnl,
-            num_positions: positions,
-            max_drawdown_pct: optional.0,
-            win_rate_today: optional.1,
-            sharpe_ratio_7d: optional.2,
-            closed_trades_today: optional.3,
-            ..snapshot()
-        }
-    })
-}
-
-fn any_health() -> impl Strategy<Value = Health> {
-    use SystemStatus::{Critical, Degraded, Emergency, Healthy, Optimal};
-    let status = prop_oneof![Just(Optimal), Just(Healthy), Just(Degraded), Just(Critical), Just(Emergency)];
-    let ess = prop_oneof![
-        Just(EssState::Nominal),
-        Just(EssState::Caution),
-        Just(EssState::Warning),
-        Just(EssState::Critical)
-    ];
-    (status, ess).prop_map(|(status, ess)| testing::health(status, ess))
-}
-
-fn any_body() -> impl Strategy<Value = Body> {
-    prop_oneof![any_snapshot().prop_map(Body::Snapshot), any_health().prop_map(Body::Health)]
-}
-
 proptest! {
     #[test]
     fn only_upgrade_and_resume_ask_for_more_room(
-        told in proptest::collection::vec((0..20_i64, any_body()), 1..60)
+        told in proptest::collection::vec((0..20_i64, any::bodies(&["xgboost"])), 1..60)
     ) {
         let mut story = Story::default();
         for (day, body) in told {
@@ -360,7 +319,7 @@ proptest! {
     }
 
     #[test]
-    fn the_same_case_gives_the_same_verdict(days in 0..9_i64, body in any_body()) {
+    fn the_same_case_gives_the_same_verdict(days in 0..9_i64, body in any::bodies(&["xgboost"])) {
         let case = Case {
             event: testing::event(morning(days), body),
             ledger: testing::ledger(),
@@ -372,7 +331,7 @@ proptest! {
     }
 
     #[test]
-    fn p12_equal_snapshots_all_day_make_one_day(seen in any_snapshot(), seconds in proptest::collection::vec(0..50_000_i64, 1..50)) {
+    fn p12_equal_snapshots_all_day_make_one_day(seen in any::snapshots(), seconds in proptest::collection::vec(0..50_000_i64, 1..50)) {
         let (mut once, mut often) = (Story::default(), Story::default());
         once.tell(MONDAY, Body::Snapshot(seen.clone()));
         for seconds in seconds {
