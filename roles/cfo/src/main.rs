@@ -1,1 +1,5 @@
-fn main() {}
+//! The service of the CFO.
+
+fn main() -> std::process::ExitCode {
+    mesh::role::main::<cfo::Cfo>()
+}
