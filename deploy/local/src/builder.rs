@@ -1,0 +1,328 @@
+//! What to start, and the start itself.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::bins::{Bins, PROVISION};
+use crate::child::Spec;
+use crate::mesh::Mesh;
+use crate::port;
+use crate::server::Server;
+use crate::service::Service;
+
+/// How long everything together may take to be ready, unless said otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What to start. By default: private servers on free ports, all eight services, data in a temporary folder.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    bins: Option<Bins>,
+    services: Vec<Service>,
+    data: Option<PathBuf>,
+    policy: Option<PathBuf>,
+    env: Vec<(String, String)>,
+    args: BTreeMap<String, Vec<OsString>>,
+    nats: Place,
+    redis: Place,
+    http_port: Option<u16>,
+    patience: Duration,
+    progress: fn(&str),
+}
+
+/// Where a server is.
+#[derive(Debug, Clone)]
+enum Place {
+    /// Ours, on a free port.
+    Anywhere,
+    /// Ours, on this port.
+    Port(u16),
+    /// Somebody else's.
+    Url(String),
+}
+
+/// The settled answers to all that a builder leaves open; makes the command line of every part.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) bins: Bins,
+    pub(crate) folder: PathBuf,
+    /// The port of each server that is ours.
+    pub(crate) ports: BTreeMap<&'static str, (Server, u16)>,
+    pub(crate) nats_url: String,
+    pub(crate) redis_url: String,
+    pub(crate) http_port: u16,
+    pub(crate) patience: Duration,
+    pub(crate) progress: fn(&str),
+    policy: Option<PathBuf>,
+    env: Vec<(String, String)>,
+    args: BTreeMap<String, Vec<OsString>>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            bins: None,
+            services: Service::ALL.to_vec(),
+            data: None,
+            policy: None,
+            env: Vec::new(),
+            args: BTreeMap::new(),
+            nats: Place::Anywhere,
+            redis: Place::Anywhere,
+            http_port: None,
+            patience: PATIENCE,
+            progress: |_| {},
+        }
+    }
+}
+
+impl Builder {
+    /// Only these roles; arbiter and gateway come along.
+    #[must_use]
+    pub fn roles(mut self, roles: impl IntoIterator<Item = Service>) -> Self {
+        self.services = roles.into_iter().chain([Service::Arbiter, Service::Gateway]).collect();
+        self
+    }
+
+    /// Only these services.
+    #[must_use]
+    pub fn services(mut self, services: impl IntoIterator<Item = Service>) -> Self {
+        self.services = services.into_iter().collect();
+        self
+    }
+
+    /// Keeps data and logs in this folder, also after the end.
+    #[must_use]
+    pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.data = Some(folder.into());
+        self
+    }
+
+    /// The policy file of all services.
+    #[must_use]
+    pub fn policy(mut self, file: impl Into<PathBuf>) -> Self {
+        self.policy = Some(file.into());
+        self
+    }
+
+    /// An environment variable for all services.
+    #[must_use]
+    pub fn env(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.push((key.into(), value.into()));
+        self
+    }
+
+    /// A command-line argument for a service, or for `provision`.
+    #[must_use]
+    pub fn arg(mut self, service: impl Into<String>, arg: impl Into<OsString>) -> Self {
+        self.args.entry(service.into()).or_default().push(arg.into());
+        self
+    }
+
+    /// Starts the NATS server on this port.
+    #[must_use]
+    pub fn nats_port(mut self, port: u16) -> Self {
+        self.nats = Place::Port(port);
+        self
+    }
+
+    /// Uses this NATS server and starts none.
+    #[must_use]
+    pub fn nats_url(mut self, url: impl Into<String>) -> Self {
+        self.nats = Place::Url(url.into());
+        self
+    }
+
+    /// Starts the Redis server on this port.
+    #[must_use]
+    pub fn redis_port(mut self, port: u16) -> Self {
+        self.redis = Place::Port(port);
+        self
+    }
+
+    /// Uses this Redis server and starts none.
+    #[must_use]
+    pub fn redis_url(mut self, url: impl Into<String>) -> Self {
+        self.redis = Place::Url(url.into());
+        self
+    }
+
+    /// The port of the gateway's API; a free one otherwise.
+    #[must_use]
+    pub fn http_port(mut self, port: u16) -> Self {
+        self.http_port = Some(port);
+        self
+    }
+
+    /// How long everything together may take to be ready.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Is told what happens during the start, a line at a time.
+    #[must_use]
+    pub fn progress(mut self, progress: fn(&str)) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Takes the binaries from this folder.
+    #[must_use]
+    pub fn bins(mut self, bins: Bins) -> Self {
+        self.bins = Some(bins);
+        self
+    }
+
+    /// Starts all of it and waits until every service is ready.
+    ///
+    /// # Errors
+    /// A binary or server is missing, a child died (its last log lines are in the message), or patience ran out (the
+    /// message says who is not ready, and why).
+    pub async fn start(mut self) -> Result<Mesh> {
+        let bins = match self.bins.take() {
+            Some(bins) => bins,
+            None => Bins::beside_this()?,
+        };
+        bins.check(&self.services)?;
+        let temporary = match &self.data {
+            Some(_) => None,
+            None => Some(tempfile::Builder::new().prefix("federation-").tempdir()?),
+        };
+        let names: Vec<String> = self.services.iter().map(ToString::to_string).collect();
+        let setup = self.settle(bins, temporary.as_ref().map(tempfile::TempDir::path))?;
+        let mut mesh = Mesh::new(setup, temporary)?;
+        mesh.start_servers().await?;
+        mesh.provision().await?;
+        for name in &names {
+            mesh.spawn_one(name)?;
+        }
+        mesh.wait_ready(&names).await?;
+        Ok(mesh)
+    }
+
+    fn settle(self, bins: Bins, temporary: Option<&std::path::Path>) -> Result<Setup> {
+        let folder = self.data.as_deref().or(temporary).unwrap_or_else(|| std::path::Path::new("."));
+        std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        let mut ports = BTreeMap::new();
+        let nats_url = self.nats.settle(Server::Nats, &mut ports)?;
+        let redis_url = self.redis.settle(Server::Redis, &mut ports)?;
+        Ok(Setup {
+            bins,
+            folder: folder.canonicalize()?,
+            ports,
+            nats_url,
+            redis_url,
+            http_port: self.http_port.map_or_else(port::free, Ok)?,
+            patience: self.patience,
+            progress: self.progress,
+            policy: self.policy.map(|file| file.canonicalize().unwrap_or(file)),
+            env: self.env,
+            args: self.args,
+        })
+    }
+}
+
+impl Place {
+    fn settle(self, server: Server, ports: &mut BTreeMap<&'static str, (Server, u16)>) -> Result<String> {
+        let port = match self {
+            Self::Url(url) => return Ok(url),
+            Self::Port(port) => port,
+            Self::Anywhere => port::free()?,
+        };
+        ports.insert(server.as_str(), (server, port));
+        Ok(server.url(port))
+    }
+}
+
+impl Setup {
+    /// Where a process writes its output.
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.folder.join("logs").join(format!("{name}.log"))
+    }
+
+    /// Where a service writes its admin address.
+    pub(crate) fn admin_file(&self, name: &str) -> PathBuf {
+        self.folder.join("admin").join(name)
+    }
+
+    /// How to run the provisioning.
+    pub(crate) fn provision(&self) -> Spec {
+        let args = vec!["--nats-url".into(), self.nats_url.clone().into()];
+        self.spec("provision", "provision", PROVISION, args)
+    }
+
+    /// How to run a service under a process name.
+    pub(crate) fn service(&self, name: &str, service: Service) -> Result<Spec> {
+        let mut args: Vec<OsString> = vec!["--nats-url".into(), self.nats_url.clone().into()];
+        args.extend(["--admin-addr".into(), "127.0.0.1:0".into()]);
+        args.extend(["--admin-file".into(), self.admin_file(name).into()]);
+        if let Some(policy) = &self.policy {
+            args.extend(["--policy".into(), policy.into()]);
+        }
+        if service == Service::Gateway {
+            // Only the first gateway has the port that was asked for.
+            let port = if name == service.as_str() { self.http_port } else { port::free()? };
+            args.extend(["--http-addr".into(), format!("127.0.0.1:{port}").into()]);
+            args.extend(["--redis-url".into(), self.redis_url.clone().into()]);
+        }
+        Ok(self.spec(name, service.as_str(), &service.binary(), args))
+    }
+
+    fn spec(&self, name: &str, kind: &str, binary: &str, mut args: Vec<OsString>) -> Spec {
+        args.extend(self.args.get(kind).into_iter().flatten().cloned());
+        let program = self.bins.path(binary);
+        Spec { name: name.to_owned(), program, args, env: self.env.clone(), log: self.log(name) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setup(builder: Builder) -> (tempfile::TempDir, Setup) {
+        let folder = tempfile::tempdir().unwrap();
+        let setup = builder.settle(Bins::in_folder("/bins"), Some(folder.path())).unwrap();
+        (folder, setup)
+    }
+
+    fn words(spec: &Spec) -> String {
+        let args: Vec<String> = spec.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        args.join(" ")
+    }
+
+    #[test]
+    fn a_given_server_is_used_and_none_is_started() {
+        let builder = Builder::default().nats_url("nats://elsewhere:4222").redis_port(17_777);
+        let (_folder, setup) = setup(builder);
+        assert_eq!(setup.nats_url, "nats://elsewhere:4222");
+        assert_eq!(setup.redis_url, "redis://127.0.0.1:17777");
+        assert_eq!(setup.ports.keys().collect::<Vec<_>>(), [&"redis"]);
+    }
+
+    #[test]
+    fn only_the_gateway_learns_of_redis_and_http() {
+        let (_folder, setup) = setup(Builder::default().http_port(8001));
+        let cro = setup.service("cro", Service::Cro).unwrap();
+        assert_eq!(cro.program, PathBuf::from("/bins/federation-cro"));
+        assert!(!words(&cro).contains("redis") && !words(&cro).contains("8001"), "{}", words(&cro));
+        let gateway = setup.service("gateway", Service::Gateway).unwrap();
+        assert!(words(&gateway).contains("--http-addr 127.0.0.1:8001 --redis-url redis://"));
+        let second = setup.service("gateway-2", Service::Gateway).unwrap();
+        assert!(!words(&second).contains("8001"), "two cannot listen on one port");
+    }
+
+    #[test]
+    fn arguments_go_to_the_service_that_they_are_for_and_variables_to_all() {
+        let builder = Builder::default().arg("provision", "--slots").arg("provision", "2").env("A", "b");
+        let (_folder, setup) = setup(builder);
+        assert!(words(&setup.provision()).ends_with("--slots 2"));
+        let arbiter = setup.service("arbiter", Service::Arbiter).unwrap();
+        assert!(!words(&arbiter).contains("--slots"));
+        assert_eq!(arbiter.env, [("A".to_owned(), "b".to_owned())]);
+    }
+}
