@@ -1,1 +1,85 @@
-//! The cro.
+//! The CRO: risk limits and the thresholds of the emergency stop.
+//!
+//! A pure function of policy and case. `limits` and `ess` hold the rules, `memory` keeps what was observed. A rule
+//! that tightens takes the tighter of its own value and the owner's, field by field: no step ever gives room.
+
+mod ess;
+mod limits;
+mod memory;
+pub mod policy;
+
+use proto::case::{Case, Executive, Verdict};
+use proto::decision::Priority;
+use proto::event::{Body, EssState, Snapshot};
+use proto::id::{Role, RuleId};
+use proto::ledger::Ledger;
+use proto::number::Fraction;
+use proto::proposal::{Ask, Fact, Proposal};
+use proto::time::Time;
+use proto::value::{Value, Values};
+
+pub use crate::memory::Memory;
+pub use crate::policy::CroPolicy;
+
+/// The second role: it sets risk limits and the thresholds of the emergency stop.
+#[derive(Debug)]
+pub struct Cro;
+
+/// What the rules look at on a snapshot: the case, with the memory as the snapshot found it and as it left it.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    policy: &'a CroPolicy,
+    /// The portfolio's clock, which never goes back.
+    now: Time,
+    snapshot: &'a Snapshot,
+    ledger: &'a Ledger,
+    base: &'a Values,
+    before: &'a Memory,
+    memory: &'a Memory,
+}
+
+impl Executive for Cro {
+    const ROLE: Role = Role::CRO;
+    type Policy = CroPolicy;
+    type Memory = Memory;
+
+    fn evaluate(policy: &CroPolicy, case: &Case<Memory>) -> Verdict<Memory> {
+        let before = case.memory.clone().unwrap_or_default();
+        let mut memory = before.clone();
+        let now = case.ledger.at.max(case.event.at);
+        let proposals = match &case.event.body {
+            Body::Snapshot(snapshot) => {
+                memory.see_snapshot(policy, now, &case.ledger, snapshot);
+                let (ledger, base, memory) = (&case.ledger, &case.base, &memory);
+                on_snapshot(&View { policy, now, snapshot, ledger, base, before: &before, memory })
+            }
+            Body::Health(health) => {
+                memory.ess_state = Some(health.ess_state);
+                limits::ess_escalation(policy, &case.ledger, health.ess_state).into_iter().collect()
+            }
+            Body::Model(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
+        };
+        Verdict { proposals, memory, wake_at: None }
+    }
+}
+
+fn on_snapshot(view: &View<'_>) -> Vec<Proposal> {
+    let rules = [limits::step_down, limits::recovery, ess::ess_tight, ess::ess_restore];
+    rules.into_iter().filter_map(|rule| rule(view)).collect()
+}
+
+/// Whether the emergency stop has gone as far as WARNING.
+fn escalated(state: EssState) -> bool {
+    state >= EssState::Warning
+}
+
+/// Exposure as a share of equity; none where nothing is left to share, which is the worst case.
+fn exposure_pct(snapshot: &Snapshot) -> Option<Fraction> {
+    snapshot.total_exposure_usd.share_of(snapshot.total_equity)
+}
+
+/// The CRO's proposal of a value.
+fn proposal(rule: RuleId, priority: Priority, value: Value, facts: Vec<Fact>) -> Proposal {
+    let ask = Ask::Set { value, duration: None };
+    Proposal { author: Role::CRO.into(), rule, priority, ask, facts }
+}

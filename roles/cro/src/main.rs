@@ -1,1 +1,5 @@
-fn main() {}
+//! The CRO's service.
+
+fn main() -> std::process::ExitCode {
+    mesh::role::main::<cro::Cro>()
+}

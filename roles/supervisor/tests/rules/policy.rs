@@ -1,0 +1,63 @@
+//! The policy: what may be written, and what is told about what may not.
+
+use proto::policy::Policy;
+use proto::time::Period;
+use supervisor::SupervisorPolicy;
+use supervisor::policy::OnSilence;
+
+#[test]
+fn the_defaults_are_without_mistakes() {
+    assert_eq!(SupervisorPolicy::default().mistakes(), []);
+}
+
+#[test]
+fn one_number_can_be_changed_alone() {
+    let text = "on_silence = \"pause\"\n[drawdown]\nduration = \"3h\"\n";
+    let policy: SupervisorPolicy = toml::from_str(text).unwrap();
+    let mut expected = SupervisorPolicy { on_silence: OnSilence::Pause, ..SupervisorPolicy::default() };
+    expected.drawdown.duration = Period::from_hours(3);
+    assert_eq!(policy, expected);
+    let written: SupervisorPolicy = toml::from_str(&toml::to_string(&policy).unwrap()).unwrap();
+    assert_eq!(written, policy);
+}
+
+#[test]
+fn an_unknown_name_is_refused() {
+    for text in ["drawdwon = 1", "[drawdown]\nabove = 0.1"] {
+        assert!(toml::from_str::<SupervisorPolicy>(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn every_mistake_is_found_at_once() {
+    let text = r#"
+        feed_silence = "0s"
+        [capital]
+        below_usd = 2000
+        [drawdown]
+        above_pct = 10.0
+        duration = "30s"
+        [loss_streak]
+        losses = 0
+        over_before = "30m"
+        [lift]
+        drawdown_below_pct = 0.0
+        [veto]
+        reversal_window = "2h"
+    "#;
+    let policy: SupervisorPolicy = toml::from_str(text).unwrap();
+    let fields: Vec<String> = policy.mistakes().into_iter().map(|mistake| mistake.field).collect();
+    assert_eq!(
+        fields,
+        [
+            "feed_silence",
+            "drawdown.above_pct",
+            "drawdown.duration",
+            "loss_streak.losses",
+            "loss_streak.over_before",
+            "lift.drawdown_below_pct",
+            "lift.equity_above_usd",
+            "veto.reversal_window",
+        ]
+    );
+}
