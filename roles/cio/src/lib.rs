@@ -1,1 +1,45 @@
-//! The cio.
+//! The CIO: which symbols may be traded, and how much each model weighs. Pure: a verdict is a function of policy and
+//! case.
+
+mod memory;
+mod models;
+mod policy;
+mod score;
+mod symbols;
+
+pub use memory::Memory;
+pub use models::REBALANCE;
+pub use policy::{Contract, Expand, Policy, Rebalance};
+pub use symbols::{CONTRACT, EXPAND};
+
+use proto::case::{Case, Executive, Verdict};
+use proto::event::Body;
+use proto::id::Role;
+
+/// The role that owns symbols and model weights.
+#[derive(Debug, Clone, Copy)]
+pub struct Cio;
+
+impl Executive for Cio {
+    const ROLE: Role = Role::CIO;
+    type Policy = Policy;
+    type Memory = Memory;
+
+    fn evaluate(policy: &Policy, case: &Case<Memory>) -> Verdict<Memory> {
+        let mut memory = case.memory.clone().unwrap_or_default();
+        let owned = &case.ledger.owned;
+        let proposals = match &case.event.body {
+            Body::Snapshot(snapshot) => symbols::proposals(policy, snapshot, &owned.symbols),
+            Body::Model(results) => {
+                memory.observe(case.event.at, results, &policy.rebalance.models);
+                let weights = models::rebalance(&policy.rebalance, case.now(), &memory, &owned.allocation);
+                weights.into_iter().collect()
+            }
+            Body::Health(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
+        };
+        Verdict { proposals, memory, wake_at: None }
+    }
+}
+
+#[cfg(test)]
+mod stories;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The service of the CIO.
+
+fn main() -> std::process::ExitCode {
+    mesh::role::main::<cio::Cio>()
+}
