@@ -1,5 +1,6 @@
 //! Real processes: servers that are killed and come back, children that die, and none that outlives its launcher.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
