@@ -1,1 +1,47 @@
-//! The researcher.
+//! The researcher: what is worth looking into. Pure, and without memory: the ledger knows what was given out.
+
+mod policy;
+mod rules;
+mod task;
+
+pub use policy::{Backtest, Bottleneck, Features, Policy, Retrain, Risk, Tune};
+pub use rules::{BACKTEST, BOTTLENECK, FEATURES, RETRAIN, RISK, TUNE};
+
+use proto::case::{Case, Executive, Verdict};
+use proto::event::Body;
+use proto::id::Role;
+use proto::proposal::{Ask, Proposal};
+
+/// The role that gives out research.
+#[derive(Debug, Clone, Copy)]
+pub struct Researcher;
+
+impl Executive for Researcher {
+    const ROLE: Role = Role::RESEARCHER;
+    type Policy = Policy;
+    type Memory = ();
+
+    fn evaluate(policy: &Policy, case: &Case<()>) -> Verdict<()> {
+        let finding = match &case.event.body {
+            Body::Snapshot(snapshot) => rules::about_portfolio(policy, snapshot),
+            Body::Health(health) => rules::about_system(policy, health),
+            Body::Model(results) => rules::about_model(policy, results),
+            Body::ClockDue(_) | Body::Command(_) => None,
+        };
+        let proposal = finding.and_then(|finding| propose(policy, case, finding));
+        Verdict { proposals: proposal.into_iter().collect(), memory: (), wake_at: None }
+    }
+}
+
+/// The finding as a proposal, unless the same subject was given out of late.
+fn propose(policy: &Policy, case: &Case<()>, finding: rules::Finding) -> Option<Proposal> {
+    let task = task::task(&finding);
+    let given = case.ledger.research.get(&task.subject());
+    let is_due = given.is_none_or(|given| case.now().since(*given) >= policy.again_after);
+    let rules::Finding { rule, priority, facts, .. } = finding;
+    let ask = Ask::Research { task };
+    is_due.then(|| Proposal { author: Role::RESEARCHER.into(), rule, priority, ask, facts })
+}
+
+#[cfg(test)]
+mod stories;
