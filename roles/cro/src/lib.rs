@@ -19,7 +19,7 @@ use proto::time::Time;
 use proto::value::{Value, Values};
 
 pub use crate::memory::Memory;
-pub use crate::policy::CroPolicy;
+pub use crate::policy::Policy;
 
 /// The second role: it sets risk limits and the thresholds of the emergency stop.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct Cro;
 /// What the rules look at on a snapshot: the case, with the memory as the snapshot found it and as it left it.
 #[derive(Clone, Copy)]
 struct View<'a> {
-    policy: &'a CroPolicy,
+    policy: &'a Policy,
     /// The portfolio's clock, which never goes back.
     now: Time,
     snapshot: &'a Snapshot,
@@ -40,10 +40,10 @@ struct View<'a> {
 
 impl Executive for Cro {
     const ROLE: Role = Role::CRO;
-    type Policy = CroPolicy;
+    type Policy = Policy;
     type Memory = Memory;
 
-    fn evaluate(policy: &CroPolicy, case: &Case<Memory>) -> Verdict<Memory> {
+    fn evaluate(policy: &Policy, case: &Case<Memory>) -> Verdict<Memory> {
         let before = case.memory.clone().unwrap_or_default();
         let mut memory = before.clone();
         let now = case.ledger.at.max(case.event.at);

@@ -9,7 +9,7 @@ use proto::proposal::{Fact, Proposal, Relation};
 use proto::time::Time;
 use proto::value::{Limits, Value};
 
-use crate::policy::CroPolicy;
+use crate::policy::Policy;
 use crate::{View, escalated, exposure_pct, proposal};
 
 const ESS_ESCALATION: RuleId = RuleId::new("cro.ess-escalation");
@@ -43,7 +43,7 @@ struct Step {
 }
 
 /// `[ess-escalation]`: the emergency stop is at WARNING or CRITICAL.
-pub(crate) fn ess_escalation(policy: &CroPolicy, ledger: &Ledger, state: EssState) -> Option<Proposal> {
+pub(crate) fn ess_escalation(policy: &Policy, ledger: &Ledger, state: EssState) -> Option<Proposal> {
     escalated(state).then(|| {
         let limits = policy.ess_escalation.limits().meet(ledger.owned.limits);
         let facts = vec![Fact::met("ess_state", state.as_str(), Relation::Is, state.as_str())];

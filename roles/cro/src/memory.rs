@@ -7,7 +7,7 @@ use proto::number::Fraction;
 use proto::time::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::policy::CroPolicy;
+use crate::policy::Policy;
 use crate::{exposure_pct, limits};
 
 /// What the CRO has observed of a portfolio.
@@ -38,13 +38,7 @@ pub(crate) struct Lowest {
 }
 
 impl Memory {
-    pub(crate) fn see_snapshot(
-        &mut self,
-        policy: &CroPolicy,
-        now: Time,
-        ledger: &Ledger,
-        snapshot: &Snapshot,
-    ) {
+    pub(crate) fn see_snapshot(&mut self, policy: &Policy, now: Time, ledger: &Ledger, snapshot: &Snapshot) {
         self.lowest_drawdown.see(limits::last_rise(ledger), Some(snapshot.drawdown_pct));
         self.lowest_exposure.see(limits::last_exposed(ledger), exposure_pct(snapshot));
         self.worst_drawdown = snapshot.max_drawdown_pct.or(self.worst_drawdown);
@@ -52,7 +46,7 @@ impl Memory {
         self.seen_at = Some(now);
     }
 
-    fn see_calm(&mut self, policy: &CroPolicy, now: Time, drawdown: Fraction) {
+    fn see_calm(&mut self, policy: &Policy, now: Time, drawdown: Fraction) {
         let rule = &policy.ess_restore;
         // What happened while nobody looked is unknown, and no calm.
         let watched = self.seen_at.is_some_and(|seen| now.since(seen) <= rule.longest_gap);

@@ -1,7 +1,7 @@
 //! The numbers that the CRO goes by: its section of the policy file, one table a rule.
 
 use proto::number::{Fraction, Ratio, Usd};
-use proto::policy::{Checks, Mistake, Policy};
+use proto::policy::{Checks, Mistake};
 use proto::time::Period;
 use proto::value::{EssThresholds, Limits};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The section `[cro]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct CroPolicy {
+pub struct Policy {
     /// `[ess-escalation]`: limits while the emergency stop is at WARNING or CRITICAL.
     pub ess_escalation: EssEscalation,
     /// `[drawdown-rise]`: a step down for each rise of the drawdown.
@@ -219,7 +219,7 @@ impl Default for EssRestore {
     }
 }
 
-impl Policy for CroPolicy {
+impl proto::policy::Policy for Policy {
     fn mistakes(&self) -> Vec<Mistake> {
         let mut checks = Checks::default();
         self.ess_escalation.check(&mut checks);
@@ -233,7 +233,7 @@ impl Policy for CroPolicy {
     }
 }
 
-impl CroPolicy {
+impl Policy {
     /// What tightens thresholds must not restore them too.
     fn check_dead_band(&self, checks: &mut Checks) {
         let seen = self.ess_restore.drawdown_below_pct;

@@ -20,7 +20,7 @@ use proto::proposal::{Ask, Fact, Proposal};
 use proto::time::Time;
 
 pub use crate::memory::Memory;
-pub use crate::policy::SupervisorPolicy;
+pub use crate::policy::Policy;
 
 /// The highest role: it may stop trading, hold any value, and forbid any loosening.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub struct Supervisor;
 /// What the rules look at: a case, with the memory as its event left it.
 #[derive(Clone, Copy)]
 struct View<'a> {
-    policy: &'a SupervisorPolicy,
+    policy: &'a Policy,
     /// The portfolio's clock, which never goes back.
     now: Time,
     event: &'a Event,
@@ -39,10 +39,10 @@ struct View<'a> {
 
 impl Executive for Supervisor {
     const ROLE: Role = Role::SUPERVISOR;
-    type Policy = SupervisorPolicy;
+    type Policy = Policy;
     type Memory = Memory;
 
-    fn evaluate(policy: &SupervisorPolicy, case: &Case<Memory>) -> Verdict<Memory> {
+    fn evaluate(policy: &Policy, case: &Case<Memory>) -> Verdict<Memory> {
         let mut memory = case.memory.clone().unwrap_or_default();
         let now = case.ledger.at.max(case.event.at);
         memory.observe(policy, now, &case.event, &case.ledger);
@@ -54,7 +54,7 @@ impl Executive for Supervisor {
         Verdict { proposals, memory, wake_at }
     }
 
-    fn review(policy: &SupervisorPolicy, case: &ReviewCase<Memory>) -> Option<Vec<Veto>> {
+    fn review(policy: &Policy, case: &ReviewCase<Memory>) -> Option<Vec<Veto>> {
         let unknown = Memory::default();
         let memory = case.memory.as_ref().unwrap_or(&unknown);
         let now = case.ledger.at.max(case.event.at);

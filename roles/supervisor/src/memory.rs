@@ -6,7 +6,7 @@ use proto::number::{Fraction, Usd};
 use proto::time::{Day, Time};
 use serde::{Deserialize, Serialize};
 
-use crate::policy::SupervisorPolicy;
+use crate::policy::Policy;
 use crate::streak::{self, Losses};
 
 /// What the supervisor has observed of a portfolio.
@@ -55,7 +55,7 @@ pub(crate) struct HealthSighting {
 
 impl Memory {
     /// Takes in an event, and whether the break after losses is in force.
-    pub(crate) fn observe(&mut self, policy: &SupervisorPolicy, now: Time, event: &Event, ledger: &Ledger) {
+    pub(crate) fn observe(&mut self, policy: &Policy, now: Time, event: &Event, ledger: &Ledger) {
         if ledger.hold_of(&streak::RULE).is_some() {
             self.losses.held_through = Some(now);
         }
@@ -66,7 +66,7 @@ impl Memory {
         }
     }
 
-    fn see_snapshot(&mut self, policy: &SupervisorPolicy, now: Time, at: Time, snapshot: &Snapshot) {
+    fn see_snapshot(&mut self, policy: &Policy, now: Time, at: Time, snapshot: &Snapshot) {
         let today = match self.day.take() {
             // A day that is over stays over: a late snapshot of it would look like a new day's first.
             Some(today) if at.day() < today.day => {

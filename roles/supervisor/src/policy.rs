@@ -1,14 +1,14 @@
 //! The numbers that the supervisor goes by: its section of the policy file, one table a rule.
 
 use proto::number::{Fraction, Usd};
-use proto::policy::{Checks, Mistake, Policy};
+use proto::policy::{Checks, Mistake};
 use proto::time::Period;
 use serde::{Deserialize, Serialize};
 
 /// The section `[supervisor]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct SupervisorPolicy {
+pub struct Policy {
     /// No snapshot for longer than this is silence.
     pub feed_silence: Period,
     /// What silence does while the mode is LIVE.
@@ -118,7 +118,7 @@ pub struct Vetoes {
     pub reversal_window: Period,
 }
 
-impl Default for SupervisorPolicy {
+impl Default for Policy {
     fn default() -> Self {
         Self {
             feed_silence: Period::from_secs(60),
@@ -199,7 +199,7 @@ const DAY: Period = Period::from_hours(24);
 const HOUR: Period = Period::from_hours(1);
 const SECOND: Period = Period::from_secs(1);
 
-impl Policy for SupervisorPolicy {
+impl proto::policy::Policy for Policy {
     fn mistakes(&self) -> Vec<Mistake> {
         let mut checks = Checks::default();
         checks.period("feed_silence", self.feed_silence, SECOND, HOUR);
@@ -211,7 +211,7 @@ impl Policy for SupervisorPolicy {
     }
 }
 
-impl SupervisorPolicy {
+impl Policy {
     fn check_freezes(&self, checks: &mut Checks) {
         let floor = self.capital.below_usd;
         checks.expect(floor >= Usd::ZERO, "capital.below_usd", floor.get(), "0 or more");

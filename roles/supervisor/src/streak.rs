@@ -12,7 +12,7 @@ use proto::time::Time;
 use serde::{Deserialize, Serialize};
 
 use crate::memory::Sighting;
-use crate::policy::SupervisorPolicy;
+use crate::policy::Policy;
 use crate::{View, lift};
 
 pub(crate) const RULE: RuleId = RuleId::new("supervisor.loss-streak");
@@ -34,13 +34,7 @@ pub(crate) struct Losses {
 
 impl Losses {
     /// Counts what closed between two snapshots of one day.
-    pub(crate) fn count(
-        &mut self,
-        policy: &SupervisorPolicy,
-        now: Time,
-        last: &Sighting,
-        snapshot: &Snapshot,
-    ) {
+    pub(crate) fn count(&mut self, policy: &Policy, now: Time, last: &Sighting, snapshot: &Snapshot) {
         let nothing_closed = match (last.closed_trades, snapshot.closed_trades_today) {
             (Some(before), Some(after)) => after <= before,
             (None, _) | (_, None) => false,

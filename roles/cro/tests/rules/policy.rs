@@ -1,28 +1,28 @@
 //! The policy: what may be written, and what is told about what may not.
 
-use cro::CroPolicy;
+use cro::Policy;
 use proto::number::Ratio;
-use proto::policy::Policy;
+use proto::policy::Policy as _;
 
 #[test]
 fn the_defaults_are_without_mistakes() {
-    assert_eq!(CroPolicy::default().mistakes(), []);
+    assert_eq!(Policy::default().mistakes(), []);
 }
 
 #[test]
 fn one_number_can_be_changed_alone() {
-    let policy: CroPolicy = toml::from_str("[ess_escalation]\nmax_leverage = 4.0\n").unwrap();
-    let mut expected = CroPolicy::default();
+    let policy: Policy = toml::from_str("[ess_escalation]\nmax_leverage = 4.0\n").unwrap();
+    let mut expected = Policy::default();
     expected.ess_escalation.max_leverage = Ratio::lit(4.0);
     assert_eq!(policy, expected);
-    let written: CroPolicy = toml::from_str(&toml::to_string(&policy).unwrap()).unwrap();
+    let written: Policy = toml::from_str(&toml::to_string(&policy).unwrap()).unwrap();
     assert_eq!(written, policy);
 }
 
 #[test]
 fn an_unknown_name_is_refused() {
     for text in ["leverage = 1", "[recovery]\nsharpe = 2.0"] {
-        assert!(toml::from_str::<CroPolicy>(text).is_err(), "{text}");
+        assert!(toml::from_str::<Policy>(text).is_err(), "{text}");
     }
 }
 
@@ -45,7 +45,7 @@ fn every_mistake_is_found_at_once() {
         drawdown_below_pct = 0.06
         calm_for = "0s"
     "#;
-    let policy: CroPolicy = toml::from_str(text).unwrap();
+    let policy: Policy = toml::from_str(text).unwrap();
     let fields: Vec<String> = policy.mistakes().into_iter().map(|mistake| mistake.field).collect();
     assert_eq!(
         fields,

@@ -1,6 +1,6 @@
 //! What holds for every event, in every order.
 
-use cro::{Cro, CroPolicy, Memory};
+use cro::{Cro, Memory, Policy};
 use proptest::prelude::*;
 use proto::case::{Case, Executive};
 use proto::event::{Body, EssState, Snapshot};
@@ -113,8 +113,8 @@ proptest! {
         for (millis, body) in story {
             now = later(now, millis);
             let case = Case { event: testing::event(now, body), ledger: testing::ledger(), base: testing::base(), memory };
-            let verdict = Cro::evaluate(&CroPolicy::default(), &case);
-            prop_assert_eq!(&verdict, &Cro::evaluate(&CroPolicy::default(), &case));
+            let verdict = Cro::evaluate(&Policy::default(), &case);
+            prop_assert_eq!(&verdict, &Cro::evaluate(&Policy::default(), &case));
             let written = serde_json::to_string(&verdict.memory).unwrap();
             prop_assert_eq!(&serde_json::from_str::<Memory>(&written).unwrap(), &verdict.memory);
             memory = Some(verdict.memory);

@@ -1,6 +1,6 @@
 //! Several events, one after another.
 
-use cro::{Cro, CroPolicy};
+use cro::{Cro, Policy};
 use proto::case::{Case, Executive};
 use proto::event::{Body, EssState, Snapshot};
 use proto::number::{Fraction, Usd};
@@ -67,6 +67,6 @@ fn a_stale_event_is_proposed_on_as_any_other() {
     let mut stale = event(at(0), deep(0.12));
     stale.stale = true;
     let case = Case { event: stale, ledger: testing::ledger(), base: testing::base(), memory: None };
-    let verdict = Cro::evaluate(&CroPolicy::default(), &case);
+    let verdict = Cro::evaluate(&Policy::default(), &case);
     assert_eq!(told(&verdict.proposals).len(), 2);
 }

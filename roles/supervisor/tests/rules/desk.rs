@@ -12,14 +12,14 @@ use proto::testing;
 use proto::time::{Period, Time};
 use proto::value::{Kind, Value};
 use proto::wire::Schema;
-use supervisor::{Memory, Supervisor, SupervisorPolicy};
+use supervisor::{Memory, Policy, Supervisor};
 
 /// A calm portfolio far from every threshold.
 pub(crate) const CALM: Snapshot = Snapshot { drawdown_pct: Fraction::lit(0.01), ..testing::snapshot() };
 
 /// The desk.
 pub(crate) struct Desk {
-    pub(crate) policy: SupervisorPolicy,
+    pub(crate) policy: Policy,
     pub(crate) ledger: Ledger,
     pub(crate) memory: Option<Memory>,
     pub(crate) now: Time,
@@ -27,12 +27,7 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new() -> Self {
-        Self {
-            policy: SupervisorPolicy::default(),
-            ledger: testing::ledger(),
-            memory: None,
-            now: testing::MONDAY,
-        }
+        Self { policy: Policy::default(), ledger: testing::ledger(), memory: None, now: testing::MONDAY }
     }
 
     /// Lets time pass.

@@ -1,30 +1,30 @@
 //! The policy: what may be written, and what is told about what may not.
 
-use proto::policy::Policy;
+use proto::policy::Policy as _;
 use proto::time::Period;
-use supervisor::SupervisorPolicy;
+use supervisor::Policy;
 use supervisor::policy::OnSilence;
 
 #[test]
 fn the_defaults_are_without_mistakes() {
-    assert_eq!(SupervisorPolicy::default().mistakes(), []);
+    assert_eq!(Policy::default().mistakes(), []);
 }
 
 #[test]
 fn one_number_can_be_changed_alone() {
     let text = "on_silence = \"pause\"\n[drawdown]\nduration = \"3h\"\n";
-    let policy: SupervisorPolicy = toml::from_str(text).unwrap();
-    let mut expected = SupervisorPolicy { on_silence: OnSilence::Pause, ..SupervisorPolicy::default() };
+    let policy: Policy = toml::from_str(text).unwrap();
+    let mut expected = Policy { on_silence: OnSilence::Pause, ..Policy::default() };
     expected.drawdown.duration = Period::from_hours(3);
     assert_eq!(policy, expected);
-    let written: SupervisorPolicy = toml::from_str(&toml::to_string(&policy).unwrap()).unwrap();
+    let written: Policy = toml::from_str(&toml::to_string(&policy).unwrap()).unwrap();
     assert_eq!(written, policy);
 }
 
 #[test]
 fn an_unknown_name_is_refused() {
     for text in ["drawdwon = 1", "[drawdown]\nabove = 0.1"] {
-        assert!(toml::from_str::<SupervisorPolicy>(text).is_err(), "{text}");
+        assert!(toml::from_str::<Policy>(text).is_err(), "{text}");
     }
 }
 
@@ -45,7 +45,7 @@ fn every_mistake_is_found_at_once() {
         [veto]
         reversal_window = "2h"
     "#;
-    let policy: SupervisorPolicy = toml::from_str(text).unwrap();
+    let policy: Policy = toml::from_str(text).unwrap();
     let fields: Vec<String> = policy.mistakes().into_iter().map(|mistake| mistake.field).collect();
     assert_eq!(
         fields,

@@ -7,7 +7,7 @@ use proto::number::{Fraction, Usd};
 use proto::proposal::Ask;
 use proto::testing;
 use proto::time::{Period, Time};
-use supervisor::{Memory, Supervisor, SupervisorPolicy};
+use supervisor::{Memory, Policy, Supervisor};
 
 use crate::desk::Desk;
 
@@ -84,7 +84,7 @@ proptest! {
                 memory: desk.memory.clone(),
             };
             let verdict = desk.verdict(body);
-            prop_assert_eq!(&verdict, &Supervisor::evaluate(&SupervisorPolicy::default(), &case));
+            prop_assert_eq!(&verdict, &Supervisor::evaluate(&Policy::default(), &case));
             let written = serde_json::to_string(&verdict.memory).unwrap();
             prop_assert_eq!(&serde_json::from_str::<Memory>(&written).unwrap(), &verdict.memory);
             desk.place(&verdict.proposals);
