@@ -1,0 +1,325 @@
+//! The ruling in the making: what went in, the ledger as it changes, and what became of each proposal so far.
+
+use std::collections::BTreeMap;
+
+use proto::decision::{Author, Decision, DecisionType, Payload, Priority};
+use proto::event::EventKind;
+use proto::hold::Hold;
+use proto::id::{DecisionId, HoldId, Role, RuleId};
+use proto::ledger::{Direction, Fired, Ledger};
+use proto::proposal::{Ask, Bound, Proposal};
+use proto::ruling::{Heard, Refusal};
+use proto::terms::{Seat, Terms};
+use proto::time::{Period, Time};
+use proto::value::{Kind, Value, Values};
+use proto::wire::Schema;
+
+use crate::matter::Matter;
+use crate::{book, manual};
+
+/// A ruling in the making.
+pub(crate) struct Draft<'a> {
+    pub(crate) terms: &'a Terms,
+    pub(crate) matter: &'a Matter,
+    /// The ledger's clock: it never goes back.
+    pub(crate) now: Time,
+    /// Whether this event is a snapshot that is not believed.
+    pub(crate) suspect: bool,
+    pub(crate) after: Ledger,
+    pub(crate) motions: Vec<Motion>,
+    /// Everything that changed a value of an owner or a hold: who may stand behind a decision.
+    pub(crate) moves: Vec<Move>,
+    /// What loosens and only waits for the review.
+    pub(crate) loosening: Vec<Loosening>,
+    pub(crate) decisions: Vec<Decision>,
+    /// Which decision tells of what.
+    pub(crate) told: BTreeMap<Shows, DecisionId>,
+}
+
+/// A proposal on its way through the steps.
+pub(crate) struct Motion {
+    pub(crate) number: usize,
+    /// Who said it, whatever the proposal itself says.
+    pub(crate) from: Author,
+    /// Which of that author's proposals it is, from 0.
+    pub(crate) place: usize,
+    pub(crate) proposal: Proposal,
+    pub(crate) state: State,
+    /// Whether it placed a hold or made one stricter.
+    pub(crate) strengthened: bool,
+    /// Why it must not loosen, whatever else it does.
+    pub(crate) barred: Option<Refusal>,
+}
+
+/// What became of a proposal so far.
+#[derive(PartialEq, Eq)]
+pub(crate) enum State {
+    Open,
+    /// It moved something; whether that shows is known when the effective values are.
+    Taken,
+    Refused(Refusal),
+}
+
+/// Something that changed a value of an owner or a hold.
+pub(crate) struct Move {
+    pub(crate) shows: Shows,
+    pub(crate) direction: Direction,
+    pub(crate) by: By,
+    /// The proposal that did it; none where time did.
+    pub(crate) motion: Option<usize>,
+    pub(crate) hold: Option<HoldId>,
+}
+
+/// Which decision a move shows in, if it shows.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Shows {
+    Value(Kind),
+    Freeze,
+    Lift,
+    Task(String),
+}
+
+/// Who stands behind a decision, and why.
+#[derive(Clone)]
+pub(crate) struct By {
+    pub(crate) author: Author,
+    pub(crate) rule: RuleId,
+    pub(crate) priority: Priority,
+    pub(crate) reason: String,
+}
+
+/// A loosening that is confirmed and allowed, and only waits for the review.
+#[derive(Clone)]
+pub(crate) struct Loosening {
+    pub(crate) motion: usize,
+    pub(crate) proposal: Proposal,
+    /// What is granted: the tightest of what was proposed while it was confirmed.
+    pub(crate) value: Value,
+    pub(crate) duration: Option<Period>,
+}
+
+impl<'a> Draft<'a> {
+    /// Takes up the matter: books what was heard, and lists what was asked.
+    pub(crate) fn open(terms: &'a Terms, matter: &'a Matter) -> Self {
+        let mut draft = Self {
+            terms,
+            matter,
+            now: matter.before.at.max(matter.event.at),
+            suspect: false,
+            after: matter.before.clone(),
+            motions: motions(matter, terms),
+            moves: Vec::new(),
+            loosening: Vec::new(),
+            decisions: Vec::new(),
+            told: BTreeMap::new(),
+        };
+        book::enter(&mut draft);
+        draft
+    }
+
+    /// Takes each open motion in turn. The list is away meanwhile: a motion sees the draft, not its neighbours.
+    pub(crate) fn each_open(&mut self, mut take: impl FnMut(&mut Self, &mut Motion)) {
+        let mut motions = std::mem::take(&mut self.motions);
+        for motion in motions.iter_mut().filter(|motion| motion.is_open()) {
+            take(self, motion);
+        }
+        self.motions = motions;
+    }
+
+    /// The verdict's author, where the role was heard on this event.
+    pub(crate) fn is_heard(&self, role: &Role) -> bool {
+        matches!(self.matter.hearing.roles.get(role), Some(Heard::Verdict { .. }))
+    }
+
+    /// Whether the role is asked about this kind of event.
+    pub(crate) fn is_interested(&self, role: &Role) -> bool {
+        let kind = self.matter.event.kind();
+        self.terms.seats.get(role).is_some_and(|seat| seat.interests.contains(&kind))
+    }
+
+    /// The guardians' seats.
+    pub(crate) fn guardians(&self) -> impl Iterator<Item = &'a Role> {
+        self.terms.seats.iter().filter(|(_, seat)| seat.guardian).map(|(role, _)| role)
+    }
+
+    /// A guardian that should have been heard on this event and was not, or was not heard ever.
+    pub(crate) fn absent_guardian(&self) -> Option<&'a Role> {
+        self.guardians().find(|role| {
+            let missing = self.is_interested(role) && !self.is_heard(role);
+            missing || !self.after.heard.contains(*role)
+        })
+    }
+
+    /// Why nothing may loosen on this event, whatever it is.
+    pub(crate) fn unfit_to_loosen(&self) -> Option<Refusal> {
+        if self.matter.event.stale {
+            Some(Refusal::StaleInput)
+        } else if self.suspect {
+            Some(Refusal::SuspectInput)
+        } else {
+            self.absent_guardian().map(|role| Refusal::GuardianAbsent { role: role.clone() })
+        }
+    }
+
+    /// How senior somebody is: 0 is an operator, 1 the first seat.
+    pub(crate) fn rank(&self, author: &Author) -> u8 {
+        match author {
+            Author::Manual => 0,
+            Author::Role(role) => self.terms.seats.get(role).map_or(u8::MAX, |seat| seat.rank),
+        }
+    }
+
+    /// The most senior role that may ask for this type of decision.
+    pub(crate) fn owner_of(&self, decision: DecisionType) -> Option<&'a Role> {
+        let seats = self.terms.seats.iter().filter(|(_, seat)| seat.authority.contains(&decision));
+        seats.min_by_key(|(_, seat)| seat.rank).map(|(role, _)| role)
+    }
+
+    /// What is in effect for one kind, as the draft stands.
+    pub(crate) fn effective(&self, kind: Kind) -> Value {
+        effective(&self.after).get(kind)
+    }
+
+    /// Sets an owner's value on somebody's word, and forgets what was on its way to being confirmed.
+    pub(crate) fn set_owned(&mut self, value: Value, direction: Direction, by: By, motion: Option<usize>) {
+        let kind = value.kind();
+        self.after.owned.set(value);
+        self.after.evidence.remove(&kind);
+        self.moves.push(Move { shows: Shows::Value(kind), direction, by, motion, hold: None });
+    }
+
+    /// Notes that a hold was placed, made stricter or extended. A hold that only stops loosening shows in nothing.
+    pub(crate) fn hold_moved(&mut self, hold: &Hold, direction: Direction, by: By, motion: Option<usize>) {
+        if let Bound::Value { at } = &hold.bound {
+            self.after.evidence.remove(&at.kind());
+        }
+        if let Some(shows) = shows(&hold.bound, Shows::Freeze) {
+            let hold = Some(hold.id);
+            self.moves.push(Move { shows, direction, by, motion, hold });
+        }
+    }
+
+    /// Ends a hold on somebody's word.
+    pub(crate) fn end_hold(&mut self, id: HoldId, by: By, motion: Option<usize>) {
+        let Some(hold) = self.after.holds.remove(&id) else { return };
+        if let Some(shows) = shows(&hold.bound, Shows::Lift) {
+            self.moves.push(Move { shows, direction: Direction::Looser, by, motion, hold: None });
+        }
+    }
+
+    /// Remembers what a rule saw when it moved something.
+    pub(crate) fn fired(&mut self, proposal: &Proposal) {
+        let fired = Fired { at: self.now, facts: proposal.facts.clone() };
+        self.after.fired.insert(proposal.rule.clone(), fired);
+    }
+
+    /// The id of the decision that follows when this author is granted this.
+    pub(crate) fn decision_id(&self, author: &Author, of: DecisionType, subject: &str) -> DecisionId {
+        let event = self.matter.event.id.to_string();
+        DecisionId::derive(&[&event, &author.to_string(), of.as_str(), subject])
+    }
+
+    /// Adds a decision.
+    pub(crate) fn decide(&mut self, by: By, subject: &str, payload: Payload) -> DecisionId {
+        let decision_id = self.decision_id(&by.author, payload.decision_type(), subject);
+        let event = &self.matter.event;
+        self.decisions.push(Decision {
+            schema: Schema::Decision,
+            decision_id,
+            payload,
+            role_source: by.author,
+            priority: by.priority,
+            timestamp: self.now,
+            correlation_id: event.correlation_id.clone(),
+            reason: by.reason,
+            portfolio: event.portfolio.clone(),
+            event_id: event.id,
+            ruling: self.after.version,
+            rule: by.rule,
+            policy: self.terms.policy.clone(),
+            trace_id: event.trace_id,
+            supersedes: None,
+        });
+        decision_id
+    }
+}
+
+impl Motion {
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// It moved something: what it may ask besides is no refusal any more.
+    pub(crate) fn take(&mut self) {
+        self.state = State::Taken;
+    }
+
+    /// Refuses it, unless part of it was taken already.
+    pub(crate) fn refuse(&mut self, refusal: Refusal) {
+        if self.is_open() {
+            self.state = State::Refused(refusal);
+        }
+    }
+}
+
+impl By {
+    /// A proposal's author, with its rule and facts.
+    pub(crate) fn proposal(proposal: &Proposal) -> Self {
+        Self {
+            author: proposal.author.clone(),
+            rule: proposal.rule.clone(),
+            priority: proposal.priority,
+            reason: proposal.reason(),
+        }
+    }
+
+    /// A hold's owner, where time moved the hold.
+    pub(crate) fn time(hold: &Hold, priority: Priority, what: &str) -> Self {
+        let reason = format!("[{}] {what}", hold.cause);
+        Self { author: hold.owner.clone(), rule: hold.cause.clone(), priority, reason }
+    }
+}
+
+/// The owners' values met with every hold.
+pub(crate) fn effective(ledger: &Ledger) -> Values {
+    let mut values = ledger.owned.clone();
+    for hold in ledger.holds.values() {
+        if let Bound::Value { at } = &hold.bound {
+            values.set(values.get(at.kind()).meet(at));
+        }
+    }
+    values
+}
+
+/// All that was asked, in the order of the roles' names: the order of arrival cannot matter.
+fn motions(matter: &Matter, terms: &Terms) -> Vec<Motion> {
+    let by_hand = manual::proposal(matter, terms).map(|proposal| (Author::Manual, 0, proposal));
+    let by_roles = matter.hearing.roles.iter().flat_map(|(role, heard)| {
+        let proposals = match heard {
+            Heard::Verdict { verdict, .. } => verdict.proposals.as_slice(),
+            Heard::Absent { .. } => &[],
+        };
+        let said = proposals.iter().cloned().enumerate();
+        said.map(|(place, proposal)| (Author::Role(role.clone()), place, proposal))
+    });
+    let numbered = by_hand.into_iter().chain(by_roles).enumerate();
+    numbered
+        .map(|(number, (from, place, proposal))| {
+            let (state, strengthened, barred) = (State::Open, false, None);
+            Motion { number, from, place, proposal, state, strengthened, barred }
+        })
+        .collect()
+}
+
+fn shows(bound: &Bound, freeze: Shows) -> Option<Shows> {
+    match bound {
+        Bound::Freeze { .. } => Some(freeze),
+        Bound::Loosening => None,
+        Bound::Value { at } => Some(Shows::Value(at.kind())),
+    }
+}
+
+/// Whether a seat is woken by timers.
+pub(crate) fn wakes(seat: &Seat) -> bool {
+    seat.interests.contains(&EventKind::ClockDue)
+}
