@@ -1,0 +1,178 @@
+//! Reading a stream in order, for ever: lost heartbeats, lost consumers and moved leaders are overcome here.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use async_nats::jetstream::Message;
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
+use async_nats::jetstream::stream::LastRawMessageErrorKind;
+use futures::StreamExt;
+use proto::id::Sequence;
+use tokio::time::timeout;
+use tracing::{debug, warn};
+
+use crate::backoff::Backoff;
+use crate::nats::Nats;
+use crate::streams;
+
+/// After this long without a message the leader is asked whether there is one: a consumer can die silently.
+const WATCHDOG: Duration = Duration::from_secs(10);
+/// How long making a consumer may take before it is tried anew.
+const OPENING: Duration = Duration::from_secs(10);
+
+/// A reader of one stream, in order, without gaps but for messages that the stream's limits removed.
+pub struct Reader {
+    source: Source,
+    next: Sequence,
+    messages: Option<Ordered>,
+    backoff: Backoff,
+    restarts: u64,
+}
+
+/// What is read.
+#[derive(Debug, Clone)]
+struct Source {
+    nats: Nats,
+    stream: String,
+    filter: String,
+    identity: String,
+}
+
+/// The stream is not the one that was read before: its sequences begin anew.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("stream {stream} was made anew: it was created at {now}, and what was read before at {before}")]
+pub struct Replaced {
+    stream: String,
+    before: String,
+    now: String,
+}
+
+impl Reader {
+    /// Reads the messages of `filter` from the sequence `from` on. `identity` is the stream's, as
+    /// [`streams::check`] found it.
+    pub fn new(
+        nats: &Nats,
+        stream: impl Into<String>,
+        identity: &str,
+        filter: impl Into<String>,
+        from: Sequence,
+    ) -> Self {
+        let (stream, filter, identity) = (stream.into(), filter.into(), identity.to_owned());
+        Self {
+            source: Source { nats: nats.clone(), stream, filter, identity },
+            next: Sequence(from.0.max(1)),
+            messages: None,
+            backoff: Backoff::usual(),
+            restarts: 0,
+        }
+    }
+
+    /// The first sequence that was not read yet.
+    pub const fn position(&self) -> Sequence {
+        self.next
+    }
+
+    /// How often reading had to begin anew.
+    pub const fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
+    /// The next message and its sequence; waits for it. Can be dropped and called again without losing any.
+    ///
+    /// # Errors
+    /// Only when the stream was made anew; everything else is retried for ever.
+    pub async fn next(&mut self) -> Result<(Sequence, Message), Replaced> {
+        loop {
+            let Some(messages) = &mut self.messages else {
+                self.reopen().await?;
+                continue;
+            };
+            match timeout(WATCHDOG, messages.next()).await {
+                Ok(Some(Ok(message))) => {
+                    if let Some(read) = self.take(message) {
+                        return Ok(read);
+                    }
+                }
+                Ok(Some(Err(failed))) => self.restart(&failed.to_string()),
+                Ok(None) => self.restart("the consumer ended"),
+                Err(_) => self.watch().await,
+            }
+        }
+    }
+
+    /// A consumer that was made anew before it had delivered anything begins at the stream's first message: what is
+    /// below our position was read before.
+    fn take(&mut self, message: Message) -> Option<(Sequence, Message)> {
+        let sequence = message.info().map(|info| Sequence(info.stream_sequence)).ok()?;
+        self.backoff.reset();
+        (sequence >= self.next).then(|| {
+            self.next = Sequence(sequence.0 + 1);
+            (sequence, message)
+        })
+    }
+
+    fn restart(&mut self, why: &str) {
+        warn!(stream = self.source.stream, filter = self.source.filter, next = %self.next, "reading anew: {why}");
+        self.restarts += 1;
+        self.messages = None;
+    }
+
+    /// Nothing came for a while: is there nothing, or does the consumer not deliver?
+    async fn watch(&mut self) {
+        match self.source.clone().last().await {
+            Ok(Some(last)) if last >= self.next => self.restart("there are messages that do not come"),
+            Ok(_) => {}
+            Err(failed) => debug!(stream = self.source.stream, "cannot ask for the last message: {failed:#}"),
+        }
+    }
+
+    async fn reopen(&mut self) -> Result<(), Replaced> {
+        let source = self.source.clone();
+        match timeout(OPENING, source.open(self.next)).await {
+            Ok(Ok((now, _))) if now != source.identity => {
+                return Err(Replaced { stream: source.stream, before: source.identity, now });
+            }
+            Ok(Ok((_, messages))) => {
+                self.messages = Some(messages);
+                return Ok(());
+            }
+            Ok(Err(failed)) => warn!(stream = source.stream, "cannot read yet: {failed:#}"),
+            Err(_) => warn!(stream = source.stream, "cannot read yet: no answer within {OPENING:?}"),
+        }
+        self.backoff.wait().await;
+        Ok(())
+    }
+}
+
+impl Source {
+    async fn last(&self) -> anyhow::Result<Option<Sequence>> {
+        let handle = self.nats.jetstream.get_stream_no_info(&self.stream).await?;
+        match handle.get_last_raw_message_by_subject(&self.filter).await {
+            Ok(message) => Ok(Some(Sequence(message.sequence))),
+            Err(failed) if matches!(failed.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(None),
+            Err(failed) => Err(failed.into()),
+        }
+    }
+
+    async fn open(&self, from: Sequence) -> anyhow::Result<(String, Ordered)> {
+        let identity = streams::describe(&self.nats, &self.stream).await?.created;
+        let config = OrderedConfig {
+            filter_subject: self.filter.clone(),
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from.0 },
+            ..OrderedConfig::default()
+        };
+        let made = self.nats.jetstream.create_consumer_on_stream(config, self.stream.as_str()).await;
+        let messages = made.context("cannot make a consumer")?.messages().await;
+        Ok((identity, messages.context("cannot ask for messages")?))
+    }
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader")
+            .field("source", &self.source)
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
+}

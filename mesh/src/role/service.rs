@@ -1,0 +1,183 @@
+//! The service itself: endpoints, bounded work, metrics, and an orderly end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use async_nats::HeaderMap;
+use async_nats::service::endpoint::Endpoint;
+use async_nats::service::{self, Request, Service, ServiceExt};
+use bytes::Bytes;
+use futures::StreamExt;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use proto::case::Executive;
+use proto::wire::Schema;
+use tokio::sync::Semaphore;
+use tracing::{info, warn};
+
+use super::answer::{self, Refused};
+use crate::admin::Admin;
+use crate::metric;
+use crate::node::Node;
+use crate::policy::Section;
+
+/// What a role counts.
+#[derive(Debug, Clone)]
+pub(super) struct Metrics {
+    cases: Family<Answered, Counter>,
+    seconds: Histogram,
+    unreadable: Counter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    request: &'static str,
+    outcome: &'static str,
+}
+
+impl Metrics {
+    fn new(admin: &Admin) -> Self {
+        let metrics =
+            Self { cases: Family::default(), seconds: metric::seconds(), unreadable: Counter::default() };
+        admin.register(|registry| {
+            registry.register(
+                metric::ROLE_CASES,
+                "Cases answered, by request and outcome",
+                metrics.cases.clone(),
+            );
+            registry.register(
+                metric::ROLE_EVALUATE_SECONDS,
+                "Seconds to answer a case",
+                metrics.seconds.clone(),
+            );
+            registry.register(
+                metric::ROLE_UNREADABLE,
+                "Requests that were refused",
+                metrics.unreadable.clone(),
+            );
+        });
+        metrics
+    }
+
+    pub(super) fn answered(&self, request: &'static str, outcome: &'static str, took: Duration) {
+        self.cases.get_or_create(&Answered { request, outcome }).inc();
+        self.seconds.observe(took.as_secs_f64());
+    }
+}
+
+/// What is asked at an endpoint.
+#[derive(Debug, Clone, Copy)]
+enum Asked {
+    Evaluate,
+    Review,
+}
+
+/// Serves a role until shutdown is requested: then it takes no more, finishes what it has in hand, and returns.
+///
+/// # Errors
+/// The policy's section holds mistakes, or NATS does not take the service.
+pub async fn serve<E: Executive>(node: &Node, concurrency: usize) -> anyhow::Result<()> {
+    let ready = node.admin.condition("service");
+    // Leaked once, for a name that lives as long as the process.
+    let role: &'static str = String::from(E::ROLE).leak();
+    let section = node.policy.section::<E::Policy>(role)?;
+    let work = Work::<E> {
+        section,
+        metrics: Metrics::new(&node.admin),
+        slots: Arc::new(Semaphore::new(concurrency)),
+    };
+    let service = start::<E>(node).await?;
+    let evaluate = endpoint(&service, "evaluate", node.nats.subjects.evaluate(&E::ROLE)).await?;
+    let review = endpoint(&service, "review", node.nats.subjects.review(&E::ROLE)).await?;
+    node.shutdown.spawn("evaluate", work.clone().attend(evaluate, Asked::Evaluate));
+    node.shutdown.spawn("review", work.clone().attend(review, Asked::Review));
+    // Subscribing returns before the server knows: ready is only who can be found.
+    node.nats.round_trip().await.context("the service cannot be announced")?;
+    ready.hold();
+    info!(role, "serving");
+    node.shutdown.requested().await;
+    ready.open("shutting down");
+    service.stop().await.map_err(|failed| anyhow!(failed)).context("cannot stop the service")?;
+    work.finish(concurrency).await;
+    Ok(())
+}
+
+async fn start<E: Executive>(node: &Node) -> anyhow::Result<Service> {
+    let metadata = BTreeMap::from([
+        ("role".to_owned(), E::ROLE.to_string()),
+        ("schema".to_owned(), Schema::Case.to_string()),
+        ("policy".to_owned(), node.policy.revision().to_string()),
+    ]);
+    let builder = node.nats.client.service_builder().description(format!("The {} of the mesh", E::ROLE));
+    let started = builder
+        .metadata(metadata.into_iter().collect())
+        .start(format!("federation-{}", E::ROLE), env!("CARGO_PKG_VERSION"))
+        .await;
+    started.map_err(|failed| anyhow!(failed)).context("cannot start the service")
+}
+
+async fn endpoint(service: &Service, name: &str, subject: String) -> anyhow::Result<Endpoint> {
+    let added = service.endpoint_builder().name(name).add(subject).await;
+    added.map_err(|failed| anyhow!(failed)).with_context(|| format!("cannot serve {name}"))
+}
+
+/// All that a request needs to be answered.
+struct Work<E: Executive> {
+    section: Section<E::Policy>,
+    metrics: Metrics,
+    slots: Arc<Semaphore>,
+}
+
+impl<E: Executive> Work<E> {
+    /// Takes requests as long as the endpoint is served, a bounded number at once.
+    async fn attend(self, mut endpoint: Endpoint, asked: Asked) -> anyhow::Result<()> {
+        while let Some(request) = endpoint.next().await {
+            let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await else { break };
+            let work = self.clone();
+            tokio::spawn(async move {
+                work.answer(&request, asked).await;
+                drop(permit);
+            });
+        }
+        Ok(())
+    }
+
+    async fn answer(&self, request: &Request, asked: Asked) {
+        let none = HeaderMap::new();
+        let headers = request.message.headers.as_ref().unwrap_or(&none);
+        let payload = &request.message.payload;
+        let answer = match asked {
+            Asked::Evaluate => answer::evaluate::<E>(&self.section, &self.metrics, headers, payload),
+            Asked::Review => answer::review::<E>(&self.section, &self.metrics, headers, payload),
+        };
+        let answer = answer.map(Bytes::from).map_err(|refused| self.refused(refused));
+        if let Err(failed) = request.respond(answer).await {
+            warn!("an answer could not be sent: {failed}");
+        }
+    }
+
+    fn refused(&self, Refused { code, why }: Refused) -> service::error::Error {
+        warn!(code, "a request was refused: {why}");
+        self.metrics.unreadable.inc();
+        // The text travels in a header, which ends at the end of its line.
+        let status = why.replace(['\r', '\n'], " ").chars().take(500).collect();
+        service::error::Error { code, status }
+    }
+
+    /// Returns when no request is in hand; the process bounds the wait.
+    async fn finish(&self, concurrency: usize) {
+        let all = u32::try_from(concurrency).unwrap_or(u32::MAX);
+        // The semaphore is never closed.
+        let _ = self.slots.acquire_many(all).await;
+    }
+}
+
+impl<E: Executive> Clone for Work<E> {
+    fn clone(&self) -> Self {
+        Self { section: self.section.clone(), metrics: self.metrics.clone(), slots: Arc::clone(&self.slots) }
+    }
+}

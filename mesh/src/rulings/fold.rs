@@ -1,0 +1,94 @@
+//! The fold over what RULINGS retains of a portfolio, when its oldest rulings are gone.
+
+use proto::chain::Chain;
+use proto::id::{RulingHash, Sequence, Version};
+
+/// A retained ruling, as much of it as the fold needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) sequence: Sequence,
+    pub(super) version: Version,
+    pub(super) previous: RulingHash,
+    pub(super) hash: RulingHash,
+}
+
+/// The index of the latest counted ruling, and how many are void.
+///
+/// The fold begins at the portfolio's first ruling. Where that is gone, it begins at the oldest retained one; only
+/// when that one was void itself (nothing that follows rests on it) at the ruling from which most others follow.
+pub(super) fn head(retained: &[Candidate]) -> Option<(usize, u64)> {
+    let oldest = retained.first()?;
+    let ends: Vec<(usize, u64)> = if oldest.version == Version(1) {
+        fold(retained, Chain::default()).into_iter().collect()
+    } else {
+        // A void ruling has the version of one that counts, or follows another void one: the first that counts has
+        // at most the version after the oldest's.
+        let roots = retained.iter().filter(|ruling| ruling.version <= oldest.version.next());
+        roots.filter_map(|root| fold(retained, before(root))).collect()
+    };
+    let most = ends.iter().map(|(_, counted)| *counted).max()?;
+    let (index, counted) = ends.into_iter().find(|(_, counted)| *counted == most)?;
+    Some((index, retained.len() as u64 - counted))
+}
+
+/// The chain that this ruling follows.
+const fn before(root: &Candidate) -> Chain {
+    Chain { version: Version(root.version.0.saturating_sub(1)), hash: root.previous }
+}
+
+/// Where the fold ends when it begins with this chain, and how many count; none when none does.
+fn fold(retained: &[Candidate], mut chain: Chain) -> Option<(usize, u64)> {
+    let counts = |ruling: &Candidate| chain.fold(ruling.version, ruling.previous, ruling.hash);
+    let counted: Vec<usize> = retained
+        .iter()
+        .map(counts)
+        .enumerate()
+        .filter_map(|(index, counts)| counts.then_some(index))
+        .collect();
+    counted.last().map(|last| (*last, counted.len() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(name: &str) -> RulingHash {
+        if name.is_empty() { RulingHash::default() } else { RulingHash::of(name.as_bytes()) }
+    }
+
+    /// Rulings as `(name, version, previous)`.
+    fn log(rulings: &[(&str, u64, &str)]) -> Vec<Candidate> {
+        let candidate = |(sequence, (name, version, previous)): (usize, &(&str, u64, &str))| Candidate {
+            sequence: Sequence(sequence as u64 + 1),
+            version: Version(*version),
+            previous: hash(previous),
+            hash: hash(name),
+        };
+        rulings.iter().enumerate().map(candidate).collect()
+    }
+
+    #[test]
+    fn from_the_first_ruling_on_void_ones_do_not_count() {
+        let log = log(&[("a1", 1, ""), ("b1", 1, ""), ("a2", 2, "a1"), ("b2", 2, "b1")]);
+        assert_eq!(head(&log), Some((2, 2)));
+        assert_eq!(head(&[]), None);
+    }
+
+    #[test]
+    fn a_trimmed_log_begins_with_its_oldest() {
+        let log = log(&[("a7", 7, "a6"), ("a8", 8, "a7"), ("b8", 8, "a7"), ("a9", 9, "a8")]);
+        assert_eq!(head(&log), Some((3, 1)));
+    }
+
+    #[test]
+    fn an_oldest_that_nothing_rests_on_was_void() {
+        let log = log(&[("b7", 7, "a6"), ("a8", 8, "a7"), ("a9", 9, "a8")]);
+        assert_eq!(head(&log), Some((2, 1)));
+    }
+
+    #[test]
+    fn of_two_that_nothing_rests_on_the_first_counts() {
+        let log = log(&[("a7", 7, "a6"), ("b7", 7, "a6")]);
+        assert_eq!(head(&log), Some((0, 1)));
+    }
+}

@@ -1,0 +1,132 @@
+//! Looking at the streams and buckets, as every service does at its start.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::bail;
+use async_nats::jetstream::stream::Config;
+use proto::id::SlotCount;
+use proto::subject::Stream;
+use tracing::warn;
+
+use super::spec::{Fixed, Options, buckets, fixed_differences, stream};
+use super::{Description, find};
+use crate::backoff::Backoff;
+use crate::nats::Nats;
+use crate::node::BadConfiguration;
+
+/// The longest pause between looks while streams are missing.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What the mesh is: fixed when it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeshConfig {
+    /// How many slots it has.
+    pub slots: SlotCount,
+    identities: BTreeMap<Stream, String>,
+    roster: String,
+}
+
+impl MeshConfig {
+    /// A stream's identity: when it was created, as the server tells it.
+    pub fn identity(&self, stream: Stream) -> &str {
+        self.identities.get(&stream).map_or("", String::as_str)
+    }
+
+    /// The identity of the roster's stream.
+    pub(crate) fn roster_identity(&self) -> &str {
+        &self.roster
+    }
+}
+
+/// Looks at every stream and bucket; waits, saying so, while one is missing. Never makes any.
+///
+/// # Errors
+/// A stream is there and is not what it must be ([`BadConfiguration`]).
+pub async fn check(nats: &Nats) -> anyhow::Result<MeshConfig> {
+    let mut backoff = Backoff::new(Duration::from_millis(200), LONGEST_PAUSE);
+    loop {
+        match look(nats).await {
+            Ok(Look::Complete(config)) => return Ok(config),
+            Ok(Look::Missing(names)) => warn!("waiting for {names}: run federation-provision"),
+            Err(failed) if failed.is::<BadConfiguration>() => return Err(failed),
+            Err(failed) => warn!("waiting for JetStream: {failed:#}"),
+        }
+        backoff.wait().await;
+    }
+}
+
+enum Look {
+    Complete(MeshConfig),
+    Missing(String),
+}
+
+async fn look(nats: &Nats) -> anyhow::Result<Look> {
+    let mut found = BTreeMap::new();
+    let mut missing = Vec::new();
+    for name in names(nats) {
+        match find(nats, &name).await? {
+            Some(description) => {
+                found.insert(name, description);
+            }
+            None => missing.push(name),
+        }
+    }
+    if missing.is_empty() {
+        judge(nats, &found).map(Look::Complete)
+    } else {
+        Ok(Look::Missing(missing.join(", ")))
+    }
+}
+
+fn names(nats: &Nats) -> Vec<String> {
+    expected(nats, &defaults(SlotCount::default())).into_iter().map(|config| config.name).collect()
+}
+
+fn judge(nats: &Nats, found: &BTreeMap<String, Description>) -> anyhow::Result<MeshConfig> {
+    let events = found.get(&nats.subjects.stream(Stream::Events));
+    let text = events.and_then(|events| events.config.description.as_deref()).unwrap_or_default();
+    let Ok(fixed) = serde_json::from_str::<Fixed>(text) else {
+        bail!(BadConfiguration::new(format!(
+            "the description of EVENTS is {text:?}, expected something like {{\"slots\":8}}: was it made by federation-provision?"
+        )));
+    };
+    let wrong: Vec<String> = expected(nats, &defaults(fixed.slots))
+        .iter()
+        .filter_map(|config| Some((found.get(&config.name)?, config)))
+        .flat_map(|(seen, config)| fixed_differences(&seen.config, config))
+        .map(|difference| difference.to_string())
+        .collect();
+    if !wrong.is_empty() {
+        bail!(BadConfiguration::new(format!(
+            "the mesh's streams are not what they must be:\n  {}",
+            wrong.join("\n  ")
+        )));
+    }
+    let identity = |name: &str| found.get(name).map(|seen| seen.created.clone()).unwrap_or_default();
+    let identities =
+        Stream::ALL.into_iter().map(|kind| (kind, identity(&nats.subjects.stream(kind)))).collect();
+    let roster = identity(&super::spec::bucket_stream(&nats.subjects.roster_bucket()));
+    Ok(MeshConfig { slots: fixed.slots, identities, roster })
+}
+
+fn expected(nats: &Nats, options: &Options) -> Vec<Config> {
+    let streams = Stream::ALL.into_iter().map(|kind| stream(&nats.subjects, kind, options));
+    streams.chain(buckets(&nats.subjects, options)).collect()
+}
+
+/// Limits may be anything here: only what is fixed is looked at.
+fn defaults(slots: SlotCount) -> Options {
+    let age = proto::time::Period::from_hours(1);
+    Options {
+        slots,
+        replicas: 1,
+        history: 1,
+        events_age: age,
+        events_bytes: 0,
+        decisions_age: age,
+        decisions_bytes: 0,
+        dead_age: age,
+        dead_bytes: 0,
+    }
+}
