@@ -17,7 +17,7 @@ pub struct Memory {
     profit_days: Vec<Day>,
     /// Complete days that ended with a loss, since the last profit day; oldest first.
     loss_days: Vec<Day>,
-    /// The worst drawdown that was ever reported.
+    /// The worst drawdown so far, as last reported: it falls when the producer begins to count anew.
     worst_drawdown_pct: Option<Fraction>,
 }
 
@@ -31,10 +31,17 @@ struct Last {
 impl Memory {
     /// Takes a snapshot in. Answers the worst drawdown when this snapshot makes it a new one.
     pub(crate) fn observe(&mut self, at: Time, snapshot: &Snapshot) -> Option<Fraction> {
-        self.follow_day(Last { at, pnl: snapshot.realized_pnl_today });
+        // One that comes late, out of its order, ends and begins no day, and is no new count of the worst.
+        let is_late = self.last.is_some_and(|last| at < last.at);
+        if !is_late {
+            self.follow_day(Last { at, pnl: snapshot.realized_pnl_today });
+        }
         let reported = snapshot.max_drawdown_pct?;
-        let is_new = self.worst_drawdown_pct.is_none_or(|worst| reported > worst);
-        is_new.then(|| *self.worst_drawdown_pct.insert(reported))
+        let is_new = Some(reported) > self.worst_drawdown_pct;
+        if is_new || !is_late {
+            self.worst_drawdown_pct = Some(reported);
+        }
+        is_new.then_some(reported)
     }
 
     /// Profit days without a loss day between, later than `spent`.
@@ -47,15 +54,9 @@ impl Memory {
         count(&self.loss_days, |day| since.is_none_or(|since| day >= since))
     }
 
-    /// A snapshot that comes late, out of its order, changes nothing: no day begins or ends twice.
     fn follow_day(&mut self, seen: Last) {
-        if let Some(last) = self.last {
-            if seen.at < last.at {
-                return;
-            }
-            if seen.at.day() > last.at.day() {
-                self.complete(last);
-            }
+        if let Some(last) = self.last.filter(|last| seen.at.day() > last.at.day()) {
+            self.complete(last);
         }
         self.last = Some(seen);
     }
@@ -179,7 +180,21 @@ mod tests {
         assert_eq!(worst(None), None);
         assert_eq!(worst(Some(0.12)), Some(0.12));
         assert_eq!(worst(Some(0.12)), None);
-        assert_eq!(worst(Some(0.11)), None);
         assert_eq!(worst(Some(0.13)), Some(0.13));
+        assert_eq!(worst(Some(0.02)), None, "the producer counts anew");
+        assert_eq!(worst(Some(0.11)), Some(0.11));
+    }
+
+    #[test]
+    fn a_late_snapshot_is_no_new_count_of_the_worst() {
+        let mut memory = Memory::default();
+        let mut worst = |days, seen| {
+            let seen = Snapshot { max_drawdown_pct: Some(Fraction::lit(seen)), ..snapshot() };
+            memory.observe(morning(days), &seen).map(Fraction::get)
+        };
+        assert_eq!(worst(1, 0.12), Some(0.12));
+        assert_eq!(worst(0, 0.11), None);
+        assert_eq!(worst(1, 0.12), None);
+        assert_eq!(worst(0, 0.13), Some(0.13), "late, and worse than what is known");
     }
 }
