@@ -151,7 +151,7 @@ mod tests {
         tracing::subscriber::with_default(registry().with(TraceIds).with(json), || {
             let round = info_span!("round", trace_id = "abc");
             round.in_scope(|| {
-                info_span!("ask").in_scope(|| info!(portfolio = %"main", times = 3_u64, "ruled"))
+                info_span!("ask").in_scope(|| info!(portfolio = %"main", times = 3_u64, "ruled"));
             });
         });
         let line: Value = serde_json::from_slice(&lines.0.lock().unwrap()).unwrap();

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::error::ErrorKind;
 use tracing::{error, info};
 
 use crate::admin::Admin;
@@ -80,10 +79,7 @@ fn parse<A: Cli>(service: &str) -> Result<A, ExitCode> {
     parsed.map_err(|wrong| {
         // A closed terminal is no reason for another exit code.
         let _ = wrong.print();
-        match wrong.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-            _ => ExitCode::from(BAD_CONFIGURATION),
-        }
+        if wrong.use_stderr() { ExitCode::from(BAD_CONFIGURATION) } else { ExitCode::SUCCESS }
     })
 }
 
