@@ -1,0 +1,264 @@
+//! The bench: asks the roles. One desk a role; when it is idle a case leaves at once, under load the cases that wait
+//! meanwhile travel together in one request.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::client::{RequestError, RequestErrorKind};
+use async_nats::{HeaderMap, Message, Request};
+use mesh::nats::Nats;
+use proto::case::{Answer, Case, Cases, Opinion, ReviewCase, Verdict, Verdicts};
+use proto::id::{PolicyRevision, Role};
+use proto::ruling::Absence;
+use proto::wire::{Message as _, Schema};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tracing::Instrument as _;
+
+use crate::args::RoundArgs;
+
+/// A role's verdict and the policy that it went by; or why there is none.
+pub(crate) type Testimony = Result<(PolicyRevision, Verdict), Absence>;
+
+/// Requests to one role that may be under way at once.
+const REQUESTS_IN_FLIGHT: usize = 4;
+/// Cases that may wait at one desk; more wait with their portfolios.
+const CASES_WAITING: usize = 1024;
+/// The most bytes of one request; well below what a server takes by default (1 MiB).
+const REQUEST_BYTES: usize = 512 * 1024;
+/// What a service sets when it could not answer.
+const SERVICE_ERROR: &str = "Nats-Service-Error";
+
+struct Ask {
+    case: Vec<u8>,
+    trace: HeaderMap,
+    reply: oneshot::Sender<Testimony>,
+}
+
+/// Where the roles are asked.
+#[derive(Clone)]
+pub(crate) struct Bench {
+    nats: Nats,
+    desks: Arc<BTreeMap<Role, mpsc::Sender<Ask>>>,
+    timeout: Duration,
+}
+
+impl Bench {
+    /// Opens a desk for each of these roles.
+    pub(crate) fn open(nats: &Nats, roles: impl IntoIterator<Item = Role>, args: &RoundArgs) -> Self {
+        let desks = roles
+            .into_iter()
+            .map(|role| {
+                let (sender, asks) = mpsc::channel(CASES_WAITING);
+                let desk = Desk { nats: nats.clone(), role: role.clone(), timeout: args.ask_timeout() };
+                tokio::spawn(desk.work(asks, args.batch_max));
+                (role, sender)
+            })
+            .collect();
+        Self { nats: nats.clone(), desks: Arc::new(desks), timeout: args.ask_timeout() }
+    }
+
+    /// Asks one role about one case.
+    pub(crate) async fn ask(&self, role: &Role, case: &Case) -> Testimony {
+        let span = tracing::info_span!(
+            "ask",
+            otel.name = format!("ask {role}"),
+            otel.kind = "client",
+            messaging.system = "nats",
+            messaging.operation.name = "ask",
+            fed.role = %role,
+            fed.absent = tracing::field::Empty,
+        );
+        let testimony = self.ask_within(role, case).instrument(span.clone()).await;
+        if let Err(why) = &testimony {
+            span.record("fed.absent", tracing::field::debug(why));
+        }
+        testimony
+    }
+
+    async fn ask_within(&self, role: &Role, case: &Case) -> Testimony {
+        let mut trace = HeaderMap::new();
+        mesh::trace::inject(&tracing::Span::current(), &mut trace);
+        let case = serde_json::to_vec(case).map_err(|error| invalid(&error))?;
+        let (reply, answer) = oneshot::channel();
+        let desk = self.desks.get(role).ok_or(Absence::NoResponders)?;
+        let asked = async {
+            desk.send(Ask { case, trace, reply }).await.ok()?;
+            answer.await.ok()
+        };
+        // The request has a time-out of its own; this one bounds the wait at the desk as well.
+        match tokio::time::timeout(self.timeout.saturating_mul(2), asked).await {
+            Ok(Some(testimony)) => testimony,
+            Ok(None) => Err(Absence::Invalid { error: "the desk is closed".to_owned() }),
+            Err(_) => Err(Absence::Timeout),
+        }
+    }
+
+    /// Asks the reviewer about what would loosen.
+    pub(crate) async fn review(&self, role: &Role, case: &ReviewCase) -> Result<Opinion, Absence> {
+        let span = tracing::info_span!(
+            "review",
+            otel.name = format!("review {role}"),
+            otel.kind = "client",
+            messaging.system = "nats",
+            fed.role = %role,
+        );
+        async {
+            let mut trace = HeaderMap::new();
+            mesh::trace::inject(&tracing::Span::current(), &mut trace);
+            let bytes = case.to_bytes().map_err(|error| invalid(&error))?;
+            let subject = self.nats.subjects.review(role);
+            let message = request(&self.nats, subject, bytes, trace, self.timeout).await?;
+            let opinion = Opinion::from_bytes(&message.payload).map_err(|error| invalid(&error))?;
+            if opinion.role == *role { Ok(opinion) } else { Err(invalid(&"another role answered")) }
+        }
+        .instrument(span)
+        .await
+    }
+}
+
+/// Collects what waits for one role and sends it.
+struct Desk {
+    nats: Nats,
+    role: Role,
+    timeout: Duration,
+}
+
+impl Desk {
+    async fn work(self, mut asks: mpsc::Receiver<Ask>, batch_max: usize) {
+        let desk = Arc::new(self);
+        let in_flight = Arc::new(Semaphore::new(REQUESTS_IN_FLIGHT));
+        let mut left_over: Option<Ask> = None;
+        loop {
+            let Ok(permit) = Arc::clone(&in_flight).acquire_owned().await else { return };
+            let Some(first) = (match left_over.take() {
+                Some(ask) => Some(ask),
+                None => asks.recv().await,
+            }) else {
+                return;
+            };
+            let mut bytes = first.case.len();
+            let mut batch = vec![first];
+            while batch.len() < batch_max {
+                let Ok(ask) = asks.try_recv() else { break };
+                bytes += ask.case.len();
+                if bytes > REQUEST_BYTES {
+                    left_over = Some(ask);
+                    break;
+                }
+                batch.push(ask);
+            }
+            let desk = Arc::clone(&desk);
+            tokio::spawn(async move {
+                desk.send(batch).await;
+                drop(permit);
+            });
+        }
+    }
+
+    async fn send(&self, batch: Vec<Ask>) {
+        let answers = self.answers(&batch).await;
+        for (index, ask) in batch.into_iter().enumerate() {
+            let testimony = match &answers {
+                Ok((policy, answers)) => match answers.get(index) {
+                    Some(Answer::Verdict(verdict)) => Ok((policy.clone(), verdict.clone())),
+                    Some(Answer::Failed(error)) => Err(invalid(error)),
+                    None => Err(invalid(&"fewer answers than cases")),
+                },
+                Err(absence) => Err(absence.clone()),
+            };
+            // Nobody waits any more when the round has closed meanwhile.
+            let _ = ask.reply.send(testimony);
+        }
+    }
+
+    async fn answers(&self, batch: &[Ask]) -> Result<(PolicyRevision, Vec<Answer>), Absence> {
+        let mut headers = HeaderMap::new();
+        for ask in batch {
+            for (name, values) in ask.trace.iter() {
+                values.iter().for_each(|value| headers.append(name.clone(), value.clone()));
+            }
+        }
+        let subject = self.nats.subjects.evaluate(&self.role);
+        let message = request(&self.nats, subject, joined(batch), headers, self.timeout).await?;
+        let verdicts = Verdicts::from_bytes(&message.payload).map_err(|error| invalid(&error))?;
+        if verdicts.role != self.role {
+            return Err(invalid(&format!("{} answered", verdicts.role)));
+        }
+        if verdicts.answers.len() != batch.len() {
+            return Err(invalid(&format!("{} answers to {} cases", verdicts.answers.len(), batch.len())));
+        }
+        Ok((verdicts.policy, verdicts.answers))
+    }
+}
+
+/// A [`Cases`] message of cases that are JSON already.
+fn joined(batch: &[Ask]) -> Vec<u8> {
+    let mut bytes = format!("{{\"schema\":\"{}\",\"cases\":[", <Cases as proto::wire::Message>::SCHEMA);
+    debug_assert_eq!(Cases::SCHEMA, Schema::Case);
+    let size: usize = batch.iter().map(|ask| ask.case.len() + 1).sum();
+    bytes.reserve(size + 2);
+    let mut bytes = bytes.into_bytes();
+    for (index, ask) in batch.iter().enumerate() {
+        if index > 0 {
+            bytes.push(b',');
+        }
+        bytes.extend_from_slice(&ask.case);
+    }
+    bytes.extend_from_slice(b"]}");
+    bytes
+}
+
+async fn request(
+    nats: &Nats,
+    subject: String,
+    bytes: Vec<u8>,
+    headers: HeaderMap,
+    timeout: Duration,
+) -> Result<Message, Absence> {
+    let request = Request::new().payload(bytes.into()).headers(headers).timeout(Some(timeout));
+    let message = nats.client.send_request(subject, request).await.map_err(|error| absence(&error))?;
+    match message.headers.as_ref().and_then(|headers| headers.get(SERVICE_ERROR)) {
+        Some(error) => Err(invalid(error)),
+        None => Ok(message),
+    }
+}
+
+fn absence(error: &RequestError) -> Absence {
+    match error.kind() {
+        RequestErrorKind::NoResponders => Absence::NoResponders,
+        RequestErrorKind::TimedOut => Absence::Timeout,
+        RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded | RequestErrorKind::Other => {
+            invalid(error)
+        }
+    }
+}
+
+fn invalid(error: &impl ToString) -> Absence {
+    Absence::Invalid { error: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::event::{Body, ClockDue};
+    use proto::testing;
+    use proto::time::Time;
+
+    use super::*;
+
+    #[test]
+    fn joined_cases_are_a_message_of_cases() {
+        let case = Case {
+            event: testing::event(Body::ClockDue(ClockDue { due: Time::from_millis(1) })),
+            ledger: testing::ledger(),
+            base: testing::base(),
+            memory: None,
+        };
+        let ask = || {
+            let (reply, _) = oneshot::channel();
+            Ask { case: serde_json::to_vec(&case).unwrap(), trace: HeaderMap::new(), reply }
+        };
+        let read = Cases::from_bytes(&joined(&[ask(), ask()])).unwrap();
+        assert_eq!(read.cases, [case.clone(), case]);
+    }
+}

@@ -1,0 +1,277 @@
+//! What the arbiter counts and measures. Every name stands here and nowhere else.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use mesh::admin::Admin;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use proto::ruling::{Absence, Finding, Heard, Ruling};
+
+/// The metrics of one arbiter.
+#[derive(Clone, Default)]
+pub(crate) struct Metrics {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    rounds: Family<ByEvent, Counter>,
+    round_seconds: Histogram,
+    event_to_ruling_seconds: Histogram,
+    answers: Family<ByAnswer, Counter>,
+    answer_seconds: Family<ByRole, Histogram>,
+    decisions: Family<ByDecision, Counter>,
+    refusals: Family<ByRefusal, Counter>,
+    conflicts: Family<ByRole, Counter>,
+    holds: Family<ByPortfolio, Gauge>,
+    frozen: Family<ByPortfolio, Gauge>,
+    mode: Family<ByMode, Gauge>,
+    profile: Family<ByProfile, Gauge>,
+    slot_in_hand: Family<BySlot, Gauge>,
+    slot_lag: Family<BySlot, Gauge<i64, AtomicI64>>,
+    duplicates: Counter,
+    unreadable: Counter,
+    lost: Counter,
+    unclear: Counter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByEvent {
+    event: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByRole {
+    role: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByAnswer {
+    role: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByDecision {
+    decision_type: &'static str,
+    role: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByRefusal {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByPortfolio {
+    portfolio: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByMode {
+    portfolio: String,
+    mode: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByProfile {
+    portfolio: String,
+    profile: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BySlot {
+    slot: u16,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            rounds: Family::default(),
+            round_seconds: mesh::metric::seconds(),
+            event_to_ruling_seconds: mesh::metric::seconds(),
+            answers: Family::default(),
+            answer_seconds: Family::new_with_constructor(mesh::metric::seconds),
+            decisions: Family::default(),
+            refusals: Family::default(),
+            conflicts: Family::default(),
+            holds: Family::default(),
+            frozen: Family::default(),
+            mode: Family::default(),
+            profile: Family::default(),
+            slot_in_hand: Family::default(),
+            slot_lag: Family::default(),
+            duplicates: Counter::default(),
+            unreadable: Counter::default(),
+            lost: Counter::default(),
+            unclear: Counter::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Metrics that `admin` shows.
+    pub(crate) fn registered(admin: &Admin) -> Self {
+        let metrics = Self::default();
+        let inner = &metrics.inner;
+        admin.register(|to| {
+            to.register("fed_rounds", "Events ruled, by type", inner.rounds.clone());
+            to.register(
+                "fed_round_seconds",
+                "From asking the roles to the ruling appended",
+                inner.round_seconds.clone(),
+            );
+            to.register(
+                "fed_event_to_ruling_seconds",
+                "From the event's time to its ruling appended",
+                inner.event_to_ruling_seconds.clone(),
+            );
+            to.register("fed_role_answers", "Answers of roles, by outcome", inner.answers.clone());
+            to.register(
+                "fed_role_answer_seconds",
+                "How long roles took to answer",
+                inner.answer_seconds.clone(),
+            );
+            to.register("fed_decisions", "Decisions, by type and role", inner.decisions.clone());
+            to.register("fed_refusals", "Proposals not taken, by reason", inner.refusals.clone());
+            to.register(
+                "fed_conflicts",
+                "Refusals because a senior role stood against it",
+                inner.conflicts.clone(),
+            );
+            to.register("fed_holds", "Standing holds", inner.holds.clone());
+            to.register("fed_frozen", "1 while trading is frozen", inner.frozen.clone());
+            to.register("fed_mode", "1 for the mode in effect", inner.mode.clone());
+            to.register("fed_profile", "1 for the capital profile in effect", inner.profile.clone());
+            to.register(
+                "fed_slot_events_in_hand",
+                "Events read and not yet ruled",
+                inner.slot_in_hand.clone(),
+            );
+            to.register(
+                "fed_slot_lag_events",
+                "Events in EVENTS behind the one read last",
+                inner.slot_lag.clone(),
+            );
+            to.register("fed_duplicate_events", "Events that the ledger knew", inner.duplicates.clone());
+            to.register(
+                "fed_unreadable_events",
+                "Messages in EVENTS that are no event",
+                inner.unreadable.clone(),
+            );
+            to.register(
+                "fed_lost_appends",
+                "Rulings that another arbiter had already given",
+                inner.lost.clone(),
+            );
+            to.register(
+                "fed_unclear_appends",
+                "Appends whose answer had to be looked up",
+                inner.unclear.clone(),
+            );
+        });
+        metrics
+    }
+
+    /// A role answered, or did not.
+    pub(crate) fn answered(&self, role: &str, heard: &Heard, seconds: Option<f64>) {
+        let outcome = match heard {
+            Heard::Verdict { .. } => "verdict",
+            Heard::Absent { why } => absence(why),
+        };
+        self.inner.answers.get_or_create(&ByAnswer { role: role.to_owned(), outcome }).inc();
+        if let Some(seconds) = seconds {
+            self.inner.answer_seconds.get_or_create(&ByRole { role: role.to_owned() }).observe(seconds);
+        }
+    }
+
+    /// A ruling was appended.
+    pub(crate) fn ruled(&self, ruling: &Ruling, round_seconds: f64, since_event_seconds: f64) {
+        let inner = &self.inner;
+        inner.rounds.get_or_create(&ByEvent { event: ruling.event.kind().as_str() }).inc();
+        inner.round_seconds.observe(round_seconds);
+        inner.event_to_ruling_seconds.observe(since_event_seconds);
+        for decision in &ruling.decisions {
+            let decision_type = decision.decision_type().as_str();
+            let role = decision.role_source.to_string();
+            inner.decisions.get_or_create(&ByDecision { decision_type, role }).inc();
+        }
+        for outcome in &ruling.outcomes {
+            let Finding::Refused { refusal } = &outcome.result else { continue };
+            inner.refusals.get_or_create(&ByRefusal { reason: refusal.as_str() }).inc();
+            if refusal.is_conflict() {
+                inner.conflicts.get_or_create(&ByRole { role: outcome.proposal.author.to_string() }).inc();
+            }
+        }
+        self.stands(&ruling.after);
+    }
+
+    /// What stands for a portfolio.
+    pub(crate) fn stands(&self, ledger: &proto::ledger::Ledger) {
+        use proto::value::{Mode, Profile};
+        let inner = &self.inner;
+        let portfolio = ledger.portfolio.to_string();
+        let of = ByPortfolio { portfolio: portfolio.clone() };
+        inner.holds.get_or_create(&of).set(i64::try_from(ledger.holds.len()).unwrap_or(i64::MAX));
+        inner.frozen.get_or_create(&of).set(i64::from(ledger.freeze.is_some()));
+        let modes = [
+            (Mode::Live, "LIVE"),
+            (Mode::Shadow, "SHADOW"),
+            (Mode::Paused, "PAUSED"),
+            (Mode::Emergency, "EMERGENCY"),
+        ];
+        for (value, mode) in modes {
+            let of = ByMode { portfolio: portfolio.clone(), mode };
+            inner.mode.get_or_create(&of).set(i64::from(ledger.effective.mode == value));
+        }
+        let profiles = [
+            (Profile::Micro, "MICRO"),
+            (Profile::Low, "LOW"),
+            (Profile::Normal, "NORMAL"),
+            (Profile::Aggressive, "AGGRESSIVE"),
+        ];
+        for (value, profile) in profiles {
+            let of = ByProfile { portfolio: portfolio.clone(), profile };
+            inner.profile.get_or_create(&of).set(i64::from(ledger.effective.profile == value));
+        }
+    }
+
+    /// How a slot's reader stands.
+    pub(crate) fn read(&self, slot: u16, in_hand: usize, behind: u64) {
+        let of = BySlot { slot };
+        self.inner.slot_in_hand.get_or_create(&of).set(i64::try_from(in_hand).unwrap_or(i64::MAX));
+        self.inner.slot_lag.get_or_create(&of).set(i64::try_from(behind).unwrap_or(i64::MAX));
+    }
+
+    /// An event that the ledger knew.
+    pub(crate) fn duplicate(&self) {
+        self.inner.duplicates.inc();
+    }
+
+    /// A message in EVENTS that is no event.
+    pub(crate) fn unreadable(&self) {
+        self.inner.unreadable.inc();
+    }
+
+    /// A ruling that another arbiter had already given.
+    pub(crate) fn lost(&self) {
+        self.inner.lost.inc();
+    }
+
+    /// An append whose answer had to be looked up.
+    pub(crate) fn unclear(&self) {
+        self.inner.unclear.inc();
+    }
+}
+
+const fn absence(why: &Absence) -> &'static str {
+    match why {
+        Absence::Disabled => "disabled",
+        Absence::NoResponders => "no-responders",
+        Absence::Timeout => "timeout",
+        Absence::Invalid { .. } => "invalid",
+    }
+}

@@ -1,0 +1,135 @@
+//! A round: everybody with interest in an event is heard, and the court rules.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use court::Matter;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use mesh::roster::Roster;
+use proto::case::{Case, ReviewCase};
+use proto::decision::DecisionType;
+use proto::event::Event;
+use proto::id::{Role, RulingHash};
+use proto::ledger::Ledger;
+use proto::proposal::Ask;
+use proto::ruling::{Absence, Heard, HeardReview, Hearing, Position, Ruling};
+use proto::terms::{Seat, Terms};
+use proto::wire::Schema;
+
+use crate::args::RoundArgs;
+use crate::bench::Bench;
+use crate::metrics::Metrics;
+
+/// What a round needs besides the event.
+#[derive(Clone)]
+pub(crate) struct Court {
+    pub(crate) bench: Bench,
+    pub(crate) roster: Roster,
+    pub(crate) args: RoundArgs,
+    pub(crate) metrics: Metrics,
+}
+
+impl Court {
+    /// Hears the roles on an event and rules it.
+    pub(crate) async fn hold(
+        &self,
+        terms: &Terms,
+        event: &Event,
+        before: &Ledger,
+        position: Position,
+        previous: RulingHash,
+    ) -> Ruling {
+        let roles = self.hear(terms, event, before).await;
+        let hearing = Hearing { roles, review: None };
+        let mut matter = Matter { position, previous, event: event.clone(), before: before.clone(), hearing };
+        matter.hearing.review = self.review(terms, &matter).await;
+        let span = tracing::info_span!("rule", portfolio = %event.portfolio);
+        span.in_scope(|| court::rule(terms, matter))
+    }
+
+    /// Asks everybody with interest, side by side. Once trading is frozen the round closes early.
+    async fn hear(&self, terms: &Terms, event: &Event, before: &Ledger) -> BTreeMap<Role, Heard> {
+        let mut heard = BTreeMap::new();
+        let ledger = before.without_memories();
+        let roster = self.roster.roles();
+        let mut asked = FuturesUnordered::new();
+        for (role, seat) in &terms.seats {
+            if !seat.interests.contains(&event.kind()) {
+                continue;
+            }
+            if roster.is_enabled(role) {
+                heard.insert(role.clone(), Heard::Absent { why: Absence::Timeout });
+                let case = Case {
+                    event: event.clone(),
+                    ledger: ledger.clone(),
+                    base: terms.base.clone(),
+                    memory: before.memories.get(role).cloned(),
+                };
+                asked.push(self.ask(role, seat, case));
+            } else {
+                heard.insert(role.clone(), Heard::Absent { why: Absence::Disabled });
+            }
+        }
+        let mut closes: Option<tokio::time::Instant> = None;
+        loop {
+            let answer = match closes {
+                None => asked.next().await,
+                Some(at) => tokio::time::timeout_at(at, asked.next()).await.unwrap_or(None),
+            };
+            let Some((role, seat, answer)) = answer else { break };
+            if closes.is_none() && freezes(seat, &answer) {
+                closes = Some(tokio::time::Instant::now() + self.args.freeze_close());
+            }
+            heard.insert(role.clone(), answer);
+        }
+        heard
+    }
+
+    async fn ask<'a>(&self, role: &'a Role, seat: &'a Seat, case: Case) -> (&'a Role, &'a Seat, Heard) {
+        let asked = Instant::now();
+        let heard = match self.bench.ask(role, &case).await {
+            Ok((policy, verdict)) => Heard::Verdict { policy, verdict },
+            Err(why) => Heard::Absent { why },
+        };
+        self.metrics.answered(role.as_str(), &heard, Some(asked.elapsed().as_secs_f64()));
+        (role, seat, heard)
+    }
+
+    /// Asks the reviewer about what would still loosen; nobody is asked when nothing would.
+    async fn review(&self, terms: &Terms, matter: &Matter) -> Option<HeardReview> {
+        let proposals = court::for_review(terms, matter);
+        if proposals.is_empty() {
+            return None;
+        }
+        let (role, _) = terms.seats.iter().find(|(_, seat)| seat.reviews)?;
+        let absent = |why| HeardReview::Absent { role: role.clone(), why };
+        if !self.roster.roles().is_enabled(role) {
+            return Some(absent(Absence::Disabled));
+        }
+        let memory = match matter.hearing.roles.get(role) {
+            Some(Heard::Verdict { verdict, .. }) => Some(verdict.memory.clone()),
+            Some(Heard::Absent { .. }) | None => matter.before.memories.get(role).cloned(),
+        };
+        let case = ReviewCase {
+            schema: Schema::Case,
+            event: matter.event.clone(),
+            ledger: matter.before.without_memories(),
+            memory,
+            proposals,
+        };
+        Some(match self.bench.review(role, &case).await {
+            Ok(opinion) => {
+                HeardReview::Opinion { role: opinion.role, policy: opinion.policy, vetoes: opinion.vetoes }
+            }
+            Err(why) => absent(why),
+        })
+    }
+}
+
+/// Whether a role that may freeze asks for it.
+fn freezes(seat: &Seat, heard: &Heard) -> bool {
+    let Heard::Verdict { verdict, .. } = heard else { return false };
+    seat.authority.contains(&DecisionType::Freeze)
+        && verdict.proposals.iter().any(|proposal| matches!(proposal.ask, Ask::Freeze { .. }))
+}
