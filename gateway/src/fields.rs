@@ -263,7 +263,12 @@ impl<'a> Fields<'a> {
             return None;
         };
         if !number.is_finite() {
-            self.fault(Fault::new(Reason::NotFinite, name, shown(value), "a finite number"));
+            self.fault(Fault::new(
+                Reason::NotFinite,
+                name,
+                shown(value),
+                "a finite number, as JSON has them",
+            ));
             return None;
         }
         if !range.contains(number) {

@@ -6,3 +6,8 @@ pub mod feed;
 pub mod fields;
 pub mod ingest;
 pub mod keys;
+pub mod metrics;
+pub mod redis_link;
+#[cfg(test)]
+mod testing;
+pub mod view;

@@ -14,7 +14,7 @@ const MAX_FIELDS: usize = 64;
 /// How many bytes of a name are kept.
 const MAX_NAME_BYTES: usize = 256;
 /// How many bytes of all values together are kept: a letter has to fit into a message of the mesh.
-const MAX_KEPT_BYTES: usize = 256 * 1024;
+const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 /// Writes the letter of an entry.
 pub fn letter(feed: &Feed, entry: &Entry, defect: &Defect, through: EntryId) -> Letter {

@@ -1,8 +1,8 @@
 //! What is published for a batch of entries, in which order, and with which position.
 //!
-//! Each portfolio's events are one chain, published in order; chains are published side by side. An event says up to
-//! where everything of its stream is stored once it is stored itself: for a single chain that is its own entry, for
-//! several it is what was through before the batch.
+//! Each portfolio's events are one chain, published in order; chains are published side by side, after the letters. What is
+//! published says up to where everything of its stream is stored once it is stored itself: where all is one chain that is
+//! its own entry, otherwise what was through before the batch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,23 +15,13 @@ use super::decode::{Decoded, Defect, Entry};
 use super::letter::letter;
 use crate::feed::Feed;
 
-/// Something to publish.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Parcel {
-    /// What happened.
-    Event(Box<Event>),
-    /// What could not be used.
-    Letter(Box<Letter>),
-}
-
-/// Parcels that are published one after another.
-pub type Chain = Vec<Parcel>;
-
-/// Whom a parcel is for: parcels for the same are one chain.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Lane {
-    Letters,
-    Portfolio(PortfolioId),
+/// What is published for a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// What could not be used, in order.
+    pub letters: Vec<Letter>,
+    /// Each portfolio's events, in order.
+    pub chains: Vec<Vec<Event>>,
 }
 
 /// Plans the publishing of a batch. `floor` is what was through before it.
@@ -40,27 +30,41 @@ pub fn plan(
     floor: EntryId,
     known: &BTreeSet<PortfolioId>,
     batch: &[(Entry, Result<Decoded, Defect>)],
-) -> Vec<Chain> {
-    let mut lanes: BTreeMap<Lane, Chain> = BTreeMap::new();
+) -> Plan {
+    let mut letters = Vec::new();
+    let mut chains: BTreeMap<PortfolioId, Vec<Event>> = BTreeMap::new();
     for (entry, read) in batch {
         match read {
             Ok(decoded) => {
                 for portfolio in concerned(decoded, known) {
                     let event = event(feed, entry.id, floor, decoded, portfolio.clone());
-                    lanes.entry(Lane::Portfolio(portfolio)).or_default().push(Parcel::Event(Box::new(event)));
+                    chains.entry(portfolio).or_default().push(event);
                 }
             }
-            Err(defect) => {
-                let letter = letter(feed, entry, defect, floor);
-                lanes.entry(Lane::Letters).or_default().push(Parcel::Letter(Box::new(letter)));
-            }
+            Err(defect) => letters.push(letter(feed, entry, defect, floor)),
         }
     }
-    let mut chains: Vec<Chain> = lanes.into_values().collect();
-    if let [only] = chains.as_mut_slice() {
-        only.iter_mut().for_each(Parcel::is_through_itself);
+    let mut plan = Plan { letters, chains: chains.into_values().collect() };
+    plan.claim_more();
+    plan
+}
+
+impl Plan {
+    /// Where everything is one chain, each parcel is through with itself.
+    fn claim_more(&mut self) {
+        match self.chains.as_mut_slice() {
+            [] => self.letters.iter_mut().for_each(|letter| letter.through = letter.entry),
+            [only] if self.letters.is_empty() => only.iter_mut().for_each(through_itself),
+            _ => {}
+        }
     }
-    chains
+}
+
+fn through_itself(event: &mut Event) {
+    match &mut event.source {
+        Source::Redis { entry, through, .. } => *through = *entry,
+        Source::Operator | Source::Clock => {}
+    }
 }
 
 /// The event that an entry is, for one portfolio.
@@ -85,19 +89,6 @@ fn concerned(decoded: &Decoded, known: &BTreeSet<PortfolioId>) -> Vec<PortfolioI
         Some(portfolio) => vec![portfolio.clone()],
         None if known.is_empty() => vec![PortfolioId::main()],
         None => known.iter().cloned().collect(),
-    }
-}
-
-impl Parcel {
-    fn is_through_itself(&mut self) {
-        match self {
-            Self::Event(event) => {
-                if let Source::Redis { entry, through, .. } = &mut event.source {
-                    *through = *entry;
-                }
-            }
-            Self::Letter(letter) => letter.through = letter.entry,
-        }
     }
 }
 
@@ -154,16 +145,16 @@ mod tests {
         ids.iter().map(|id| id.parse().unwrap()).collect()
     }
 
-    /// Each chain as `portfolio entry through`, or `letter entry through`.
-    fn shown(chains: &[Chain]) -> Vec<Vec<String>> {
-        let show = |parcel: &Parcel| match parcel {
-            Parcel::Event(event) => match &event.source {
-                Source::Redis { entry, through, .. } => format!("{} {entry} {through}", event.portfolio),
-                Source::Operator | Source::Clock => panic!("{event:?}"),
-            },
-            Parcel::Letter(letter) => format!("letter {} {}", letter.entry, letter.through),
+    /// Each letter as `letter entry through`, then each chain as `portfolio entry through`.
+    fn shown(plan: &Plan) -> Vec<Vec<String>> {
+        let letters: Vec<String> =
+            plan.letters.iter().map(|letter| format!("letter {} {}", letter.entry, letter.through)).collect();
+        let show = |event: &Event| match &event.source {
+            Source::Redis { entry, through, .. } => format!("{} {entry} {through}", event.portfolio),
+            Source::Operator | Source::Clock => panic!("{event:?}"),
         };
-        chains.iter().map(|chain| chain.iter().map(show).collect()).collect()
+        let chains = plan.chains.iter().map(|chain| chain.iter().map(show).collect());
+        std::iter::once(letters).chain(chains).filter(|lane: &Vec<String>| !lane.is_empty()).collect()
     }
 
     #[test]
@@ -196,19 +187,11 @@ mod tests {
     fn identity_is_derived_from_entry_and_portfolio() {
         let batch = [(entry("5-0"), health(None))];
         let ids = |known: &[&str]| -> Vec<EventId> {
-            plan(&feed(), id("4-0"), &self::known(known), &batch)
-                .into_iter()
-                .flatten()
-                .map(|parcel| match parcel {
-                    Parcel::Event(event) => {
-                        assert_eq!(event.trace_id, TraceId::from(event.id));
-                        assert_eq!(event.correlation_id, event.id.to_string());
-                        event.id
-                    }
-                    Parcel::Letter(letter) => panic!("{letter:?}"),
-                })
-                .collect()
+            let plan = plan(&feed(), id("4-0"), &self::known(known), &batch);
+            plan.chains.into_iter().flatten().map(|event| event.id).collect()
         };
+        let event = &plan(&feed(), id("4-0"), &known(&[]), &batch).chains[0][0];
+        assert_eq!((event.trace_id, &event.correlation_id), (TraceId::from(event.id), &event.id.to_string()));
         let both = ids(&["a", "b"]);
         assert_ne!(both[0], both[1]);
         assert_eq!(both[1], ids(&["b"])[0]);
@@ -216,10 +199,10 @@ mod tests {
 
     #[test]
     fn the_position_is_the_later_of_event_and_letter() {
-        let chains = plan(&feed(), id("4-0"), &known(&[]), &[(entry("5-0"), health(Some("a")))]);
-        let Parcel::Event(event) = &chains[0][0] else { panic!("no event") };
-        let chains = plan(&feed(), id("5-0"), &known(&[]), &[(entry("6-0"), defect())]);
-        let Parcel::Letter(letter) = &chains[0][0] else { panic!("no letter") };
+        let plan_of = |entry, read| plan(&feed(), id("4-0"), &known(&[]), &[(entry, read)]);
+        let events = plan_of(entry("5-0"), health(Some("a"))).chains;
+        let letters = plan_of(entry("6-0"), defect()).letters;
+        let (event, letter) = (&events[0][0], &letters[0]);
         let stream = feed().stream;
         assert_eq!(position(&stream, None, None), None);
         assert_eq!(position(&stream, Some(event), None), Some(id("5-0")));

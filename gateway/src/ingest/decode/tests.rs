@@ -288,7 +288,10 @@ fn numbers_that_are_not_finite_are_named() {
         let text = snapshot().to_string().replace("0.035", word);
         let (reason, mistakes) = bad(FeedKind::Snapshot, &entry(&[("payload", &text)]));
         assert_eq!(reason, Reason::NotFinite, "{word}");
-        assert_eq!(mistakes, [format!("drawdown_pct: seen \"{word}\", expected a finite number")]);
+        assert_eq!(
+            mistakes,
+            [format!("drawdown_pct: seen \"{word}\", expected a finite number, as JSON has them")]
+        );
     }
     let plain = entry(&[("model_name", "nhits"), ("sharpe_ratio", "nan")]);
     assert_eq!(bad(FeedKind::Model, &plain).0, Reason::NotFinite);

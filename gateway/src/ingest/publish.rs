@@ -1,0 +1,127 @@
+//! Publishing a batch: each portfolio's events one after another, portfolios side by side.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use futures::{TryStreamExt, stream};
+use mesh::clock;
+use mesh::nats::Nats;
+use mesh::publish::{OUTLAST_ELECTION, Stored, publish_until_stored, with_id};
+use mesh::trace;
+use proto::event::{Body, Event};
+use proto::id::{EntryId, EventId, SlotCount};
+use proto::letter::Letter;
+use proto::wire::Message as _;
+use tracing::{Instrument, info, info_span, warn};
+
+use super::dlq::DeadLetters;
+use super::plan::Plan;
+use crate::feed::FeedKind;
+use crate::metrics::{Metrics, OfType, Outcome, seconds};
+use crate::view::View;
+
+/// How many portfolios are published for at once.
+const CHAINS_AT_ONCE: usize = 64;
+
+/// Publishes what one feed brings.
+pub(super) struct Publisher {
+    pub(super) nats: Nats,
+    pub(super) slots: SlotCount,
+    pub(super) view: Arc<View>,
+    pub(super) metrics: Metrics,
+    pub(super) kind: FeedKind,
+    pub(super) letters: DeadLetters,
+    /// The last letter that is in DEAD: entries up to it have theirs.
+    pub(super) last_letter: Option<EntryId>,
+}
+
+impl Publisher {
+    /// Publishes what was planned; returns when everything is stored.
+    pub(super) async fn publish(&mut self, plan: Plan) -> anyhow::Result<()> {
+        for letter in plan.letters {
+            self.write_letter(&letter).await?;
+        }
+        let chains = plan.chains.into_iter().map(|chain| Ok(self.publish_chain(chain)));
+        stream::iter(chains).try_for_each_concurrent(CHAINS_AT_ONCE, |chain| chain).await
+    }
+
+    async fn publish_chain(&self, chain: Vec<Event>) -> anyhow::Result<()> {
+        for event in chain {
+            self.publish_event(event).await?;
+        }
+        Ok(())
+    }
+
+    async fn publish_event(&self, event: Event) -> anyhow::Result<()> {
+        let span = info_span!(
+            parent: None, "ingest", otel.kind = "producer", trace_id = %event.trace_id,
+            portfolio = %event.portfolio, messaging.system = "nats", messaging.operation.name = "ingest",
+            messaging.destination.template = "event.{slot}.{portfolio}.{type}", messaging.message.id = %event.id,
+        );
+        trace::adopt_trace(&span, event.trace_id);
+        let mut headers = with_id(&event.id.to_string());
+        trace::inject(&span, &mut headers);
+        self.store(event, headers).instrument(span).await
+    }
+
+    async fn store(&self, event: Event, headers: HeaderMap) -> anyhow::Result<()> {
+        let subject =
+            self.nats.subjects.event(event.portfolio.slot(self.slots), &event.portfolio, event.kind());
+        let payload = Bytes::from(event.to_bytes().context("an event has no JSON form")?);
+        let stored = publish_until_stored(&self.nats, &subject, &headers, &payload, OUTLAST_ELECTION).await;
+        let stored = stored.with_context(|| format!("cannot publish event {}", event.id))?;
+        self.view.meet(&event.portfolio);
+        self.note(&event, stored);
+        Ok(())
+    }
+
+    fn note(&self, event: &Event, stored: Stored) {
+        let event_type = self.kind.event_type();
+        let outcome = match stored {
+            Stored::New(_) => "new",
+            Stored::Duplicate(_) => "duplicate",
+        };
+        self.metrics.events.get_or_create(&Outcome { event_type, outcome }).inc();
+        self.metrics.last_event.get_or_create(&OfType { event_type }).set(seconds(event.at.as_millis()));
+        self.metrics.ingest_seconds.observe(seconds(clock::now().since(event.at).as_millis()));
+        if event.stale {
+            self.metrics.stale_events.get_or_create(&OfType { event_type }).inc();
+        }
+        let unknown = match &event.body {
+            Body::Health(health) => health.unknown_words.as_slice(),
+            Body::Snapshot(_) | Body::Model(_) | Body::ClockDue(_) | Body::Command(_) => &[],
+        };
+        if !unknown.is_empty() {
+            warn!(words = ?unknown, "status words that nobody knows: read as DEGRADED and WARNING at the least");
+            self.metrics.unknown_words.get_or_create(&OfType { event_type }).inc();
+        }
+        let (portfolio, id, stale) = (&event.portfolio, event.id, event.stale);
+        info!(%portfolio, event_id = %id, trace_id = %event.trace_id, stale, outcome, "{}", self.kind.received());
+    }
+
+    /// A letter goes to Redis first: the one in DEAD is the position, and must not be ahead.
+    async fn write_letter(&mut self, letter: &Letter) -> anyhow::Result<()> {
+        if self.last_letter.is_some_and(|last| letter.entry <= last) {
+            return Ok(());
+        }
+        self.letters.write(letter).await?;
+        self.store_letter(letter).await?;
+        self.last_letter = Some(letter.entry);
+        Ok(())
+    }
+
+    async fn store_letter(&self, letter: &Letter) -> anyhow::Result<()> {
+        let told: Vec<String> = letter.mistakes.iter().map(ToString::to_string).collect();
+        warn!(stream = letter.stream, entry = %letter.entry, reason = letter.reason, "dead letter: {}", told.join("; "));
+        let id = EventId::derive(&["letter", &letter.stream, &letter.entry.to_string()]);
+        let subject = self.nats.subjects.dead(&letter.event_type);
+        let payload = Bytes::from(letter.to_bytes().context("a letter has no JSON form")?);
+        let headers = with_id(&id.to_string());
+        publish_until_stored(&self.nats, &subject, &headers, &payload, OUTLAST_ELECTION)
+            .await
+            .with_context(|| format!("cannot publish the letter of {}", letter.entry))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! What the gateway knows of the mesh: folded from RULINGS and DECISIONS at start, and kept up as rulings come.
+
+pub mod filter;
+mod state;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use proto::decision::Decision;
+use proto::id::{DecisionId, EventId, HoldId, PortfolioId, Sequence};
+use proto::ledger::Ledger;
+use proto::ruling::Ruling;
+use proto::time::Time;
+use tokio::sync::watch;
+
+use filter::Filter;
+use state::State;
+pub use state::{Counts, Page, Said};
+
+/// What is known, for all who ask; and who waits is told of each change.
+#[derive(Debug)]
+pub struct View {
+    state: RwLock<State>,
+    changes: watch::Sender<u64>,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self { state: RwLock::default(), changes: watch::Sender::new(0) }
+    }
+}
+
+impl View {
+    /// Takes the decisions that were made before the first ruling that is followed, oldest first, and how many there
+    /// ever were.
+    pub fn begin(&self, ever: u64, decisions: Vec<Decision>) {
+        self.change(|state| state.begin(ever, decisions));
+    }
+
+    /// Takes a ruling that counts.
+    pub fn take(&self, ruling: Ruling, sequence: Sequence) {
+        self.change(|state| state.take(ruling, sequence));
+    }
+
+    /// Takes note of a portfolio that has no ruling yet.
+    pub fn meet(&self, portfolio: &PortfolioId) {
+        if !self.read(|state| state.knows(portfolio)) {
+            self.change(|state| state.meet(portfolio.clone()));
+        }
+    }
+
+    /// Every portfolio that has a ruling, or was seen since the start.
+    pub fn known(&self) -> BTreeSet<PortfolioId> {
+        self.read(State::known)
+    }
+
+    /// A portfolio's ledger.
+    pub fn ledger(&self, portfolio: &PortfolioId) -> Option<Arc<Ledger>> {
+        self.read(|state| state.ledger(portfolio))
+    }
+
+    /// Every ledger, by portfolio.
+    pub fn ledgers(&self) -> Vec<Arc<Ledger>> {
+        self.read(State::ledgers)
+    }
+
+    /// The portfolio that a hold stands on.
+    pub fn holder(&self, hold: HoldId) -> Option<PortfolioId> {
+        self.read(|state| state.holder(hold))
+    }
+
+    /// The ruling on an operator's command, while it is remembered.
+    pub fn ruled(&self, command: EventId) -> Option<Arc<Ruling>> {
+        self.read(|state| state.ruled(command))
+    }
+
+    /// Decisions that pass a filter, oldest first unless it says otherwise.
+    pub fn decisions(&self, filter: &Filter) -> Page {
+        self.read(|state| state.decisions(filter))
+    }
+
+    /// A decision that is still remembered.
+    pub fn decision(&self, id: DecisionId) -> Option<Arc<Said>> {
+        self.read(|state| state.decision(id))
+    }
+
+    /// Numbers for the status.
+    pub fn counts(&self) -> Counts {
+        self.read(State::counts)
+    }
+
+    /// When the latest decision was made.
+    pub fn last_decision_at(&self) -> Option<Time> {
+        self.read(State::last_decision_at)
+    }
+
+    /// Wakes whenever something changed.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn read<T>(&self, ask: impl FnOnce(&State) -> T) -> T {
+        ask(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change(&self, apply: impl FnOnce(&mut State)) {
+        apply(&mut self.state.write().unwrap_or_else(PoisonError::into_inner));
+        self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
+    }
+}

@@ -1,0 +1,187 @@
+//! The view's state: plain data, changed by one ruling at a time.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use proto::decision::Decision;
+use proto::event::Body;
+use proto::id::{DecisionId, EventId, HoldId, PortfolioId, Sequence};
+use proto::ledger::Ledger;
+use proto::ruling::Ruling;
+use proto::time::Time;
+use proto::value::Mode;
+
+use super::filter::{Filter, Order};
+
+/// How many decisions are remembered.
+const MAX_DECISIONS: usize = 10_000;
+/// How many rulings on commands are remembered.
+const MAX_COMMANDS: usize = 256;
+/// How many portfolios without a ruling are remembered.
+const MAX_MET: usize = 10_000;
+
+/// What is known.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    ledgers: BTreeMap<PortfolioId, Arc<Ledger>>,
+    met: BTreeSet<PortfolioId>,
+    decisions: VecDeque<Arc<Said>>,
+    by_id: BTreeMap<DecisionId, Arc<Said>>,
+    ever: u64,
+    commands: BTreeMap<EventId, Arc<Ruling>>,
+    command_order: VecDeque<EventId>,
+}
+
+/// A decision, and where the ruling that holds it stands in RULINGS, where that is known.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The decision.
+    pub decision: Decision,
+    /// The sequence of its ruling.
+    pub sequence: Option<Sequence>,
+}
+
+/// A page of decisions.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Page {
+    /// How many pass the filter, on whatever page.
+    pub total: usize,
+    /// Those on this page.
+    pub decisions: Vec<Arc<Said>>,
+}
+
+/// Numbers for the status.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// How many decisions there ever were.
+    pub decisions: u64,
+    /// Portfolios with a ruling.
+    pub portfolios: usize,
+    /// Frozen portfolios.
+    pub frozen: usize,
+    /// Standing holds.
+    pub holds: usize,
+    /// Portfolios by effective mode.
+    pub modes: BTreeMap<Mode, usize>,
+}
+
+impl State {
+    pub(super) fn begin(&mut self, ever: u64, decisions: Vec<Decision>) {
+        self.ever = ever;
+        for decision in decisions {
+            self.remember(decision, None);
+        }
+    }
+
+    pub(super) fn take(&mut self, ruling: Ruling, sequence: Sequence) {
+        for decision in &ruling.decisions {
+            if self.remember(decision.clone(), Some(sequence)) {
+                self.ever += 1;
+            }
+        }
+        self.met.remove(&ruling.portfolio);
+        self.ledgers.insert(ruling.portfolio.clone(), Arc::new(ruling.after.clone()));
+        if matches!(ruling.event.body, Body::Command(_)) {
+            self.remember_command(ruling);
+        }
+    }
+
+    pub(super) fn meet(&mut self, portfolio: PortfolioId) {
+        if self.met.len() < MAX_MET {
+            self.met.insert(portfolio);
+        }
+    }
+
+    /// Remembers a decision; false when it was known.
+    fn remember(&mut self, decision: Decision, sequence: Option<Sequence>) -> bool {
+        let id = decision.decision_id;
+        let known = self.by_id.contains_key(&id);
+        if !known {
+            let said = Arc::new(Said { decision, sequence });
+            self.by_id.insert(id, said.clone());
+            self.decisions.push_back(said);
+        }
+        if self.decisions.len() > MAX_DECISIONS
+            && let Some(oldest) = self.decisions.pop_front()
+        {
+            self.by_id.remove(&oldest.decision.decision_id);
+        }
+        !known
+    }
+
+    fn remember_command(&mut self, ruling: Ruling) {
+        let id = ruling.event.id;
+        if self.commands.insert(id, Arc::new(ruling)).is_none() {
+            self.command_order.push_back(id);
+        }
+        if self.command_order.len() > MAX_COMMANDS
+            && let Some(oldest) = self.command_order.pop_front()
+        {
+            self.commands.remove(&oldest);
+        }
+    }
+
+    pub(super) fn knows(&self, portfolio: &PortfolioId) -> bool {
+        self.ledgers.contains_key(portfolio) || self.met.contains(portfolio)
+    }
+
+    pub(super) fn known(&self) -> BTreeSet<PortfolioId> {
+        self.ledgers.keys().chain(&self.met).cloned().collect()
+    }
+
+    pub(super) fn ledger(&self, portfolio: &PortfolioId) -> Option<Arc<Ledger>> {
+        self.ledgers.get(portfolio).cloned()
+    }
+
+    pub(super) fn ledgers(&self) -> Vec<Arc<Ledger>> {
+        self.ledgers.values().cloned().collect()
+    }
+
+    pub(super) fn holder(&self, hold: HoldId) -> Option<PortfolioId> {
+        let mut ledgers = self.ledgers.iter();
+        ledgers.find(|(_, ledger)| ledger.holds.contains_key(&hold)).map(|(portfolio, _)| portfolio.clone())
+    }
+
+    pub(super) fn ruled(&self, command: EventId) -> Option<Arc<Ruling>> {
+        self.commands.get(&command).cloned()
+    }
+
+    pub(super) fn decision(&self, id: DecisionId) -> Option<Arc<Said>> {
+        self.by_id.get(&id).cloned()
+    }
+
+    pub(super) fn decisions(&self, filter: &Filter) -> Page {
+        let passing = || self.decisions.iter().filter(|said| filter.passes(&said.decision));
+        let cursor = |said: &&Arc<Said>| Some(said.decision.decision_id) != filter.before;
+        let total = passing().count();
+        // The cursor is looked for among all: it need not pass the filter itself.
+        let end = match filter.before {
+            Some(_) => self.decisions.iter().take_while(cursor).count(),
+            None => self.decisions.len(),
+        };
+        let upto = self.decisions.iter().take(end).rev().filter(|said| filter.passes(&said.decision));
+        let mut decisions: Vec<Arc<Said>> = upto.take(filter.limit).cloned().collect();
+        match filter.order {
+            Order::Ascending => decisions.reverse(),
+            Order::Descending => {}
+        }
+        Page { total, decisions }
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts { decisions: self.ever, portfolios: self.ledgers.len(), ..Counts::default() };
+        for ledger in self.ledgers.values() {
+            counts.frozen += usize::from(ledger.freeze.is_some());
+            counts.holds += ledger.holds.len();
+            *counts.modes.entry(ledger.effective.mode).or_default() += 1;
+        }
+        counts
+    }
+
+    pub(super) fn last_decision_at(&self) -> Option<Time> {
+        self.decisions.iter().map(|said| said.decision.timestamp).max()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! What the view remembers, and for how long.
+
+use proto::decision::{Author, DecisionType};
+use proto::id::{Role, RulingHash};
+use proto::time::Period;
+
+use super::*;
+use crate::testing::{decision, portfolio, ruling, snapshot_event};
+
+fn said(page: &Page) -> Vec<String> {
+    page.decisions
+        .iter()
+        .map(|said| format!("{}/{}", said.decision.portfolio, said.decision.ruling))
+        .collect()
+}
+
+/// Rulings 1 to `count` of each portfolio, one after another.
+fn state(portfolios: &[&str], count: u64) -> State {
+    let mut state = State::default();
+    let mut sequence = 0;
+    for version in 1..=count {
+        for id in portfolios {
+            sequence += 1;
+            let event = snapshot_event(&portfolio(id), version);
+            state.take(ruling(event, version, RulingHash::default(), Mode::Paused), Sequence(sequence));
+        }
+    }
+    state
+}
+
+#[test]
+fn a_page_is_the_latest_in_either_order() {
+    let state = state(&["a", "b"], 3);
+    let mut filter = Filter { limit: 3, ..Filter::default() };
+    let page = state.decisions(&filter);
+    assert_eq!((page.total, said(&page)), (6, vec!["b/2".to_owned(), "a/3".to_owned(), "b/3".to_owned()]));
+    filter.order = Order::Descending;
+    assert_eq!(said(&state.decisions(&filter)), ["b/3", "a/3", "b/2"]);
+    filter.before = Some(page.decisions[0].decision.decision_id);
+    assert_eq!(said(&state.decisions(&filter)), ["a/2", "b/1", "a/1"]);
+}
+
+#[test]
+fn filters_pass_what_they_name() {
+    let state = state(&["a", "b"], 3);
+    let count = |filter: Filter| state.decisions(&filter).total;
+    assert_eq!(count(Filter { portfolio: Some(portfolio("a")), ..Filter::default() }), 3);
+    assert_eq!(count(Filter { kind: Some(DecisionType::Freeze), ..Filter::default() }), 0);
+    assert_eq!(count(Filter { role: Some(Author::Role(Role::CEO)), ..Filter::default() }), 6);
+    assert_eq!(count(Filter { role: Some(Author::Manual), ..Filter::default() }), 0);
+    let second = snapshot_event(&portfolio("a"), 2).at;
+    assert_eq!(count(Filter { since: Some(second), ..Filter::default() }), 4);
+    assert_eq!(count(Filter { until: Some(second), ..Filter::default() }), 2);
+    let later = second.after(Period::from_hours(1));
+    assert_eq!(count(Filter { since: Some(later), ..Filter::default() }), 0);
+}
+
+#[test]
+fn decisions_known_from_the_start_are_not_counted_twice() {
+    let event = snapshot_event(&portfolio("a"), 1);
+    let known = decision(&event, proto::id::Version(1), Mode::Paused, Role::CEO.into());
+    let mut state = State::default();
+    state.begin(41, vec![known]);
+    state.take(ruling(event, 1, RulingHash::default(), Mode::Paused), Sequence(9));
+    assert_eq!(state.counts().decisions, 41);
+    let event = snapshot_event(&portfolio("a"), 2);
+    state.take(ruling(event, 2, RulingHash::default(), Mode::Live), Sequence(10));
+    assert_eq!(state.counts().decisions, 42);
+    assert_eq!(state.counts().modes, BTreeMap::from([(Mode::Live, 1)]));
+}
+
+#[test]
+fn a_portfolio_is_known_once_it_was_seen_or_ruled() {
+    let mut state = state(&["a"], 1);
+    state.meet(portfolio("b"));
+    assert_eq!(state.known(), [portfolio("a"), portfolio("b")].into());
+    assert!(state.ledger(&portfolio("b")).is_none());
+}
+
+#[test]
+fn memory_is_bounded() {
+    let mut state = State::default();
+    let many = u64::try_from(MAX_DECISIONS).unwrap() + 5;
+    let decisions = (0..many)
+        .map(|number| {
+            let event = snapshot_event(&portfolio("a"), number);
+            decision(&event, proto::id::Version(number), Mode::Paused, Role::CEO.into())
+        })
+        .collect();
+    state.begin(many, decisions);
+    assert_eq!((state.decisions.len(), state.by_id.len()), (MAX_DECISIONS, MAX_DECISIONS));
+    assert_eq!(state.counts().decisions, many);
+}
