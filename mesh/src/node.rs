@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tracing::{error, info};
 
-use crate::admin::Admin;
+use crate::admin::{Admin, Condition};
 use crate::args::{Cli, MeshArgs};
 use crate::nats::Nats;
 use crate::policy::{BadPolicy, PolicyFile};
@@ -29,6 +29,8 @@ pub struct Node {
     pub shutdown: Shutdown,
     /// Metrics and readiness.
     pub admin: Admin,
+    /// Open from the beginning until the binary says that it is wired, and again once shutdown is requested.
+    pub ready: Condition,
 }
 
 /// Something wrong with what the operator configured; the process ends with code 64.
@@ -45,8 +47,8 @@ impl BadConfiguration {
 
 /// Runs a binary: 0 when it ended in order, 1 when it failed, 64 when its configuration cannot be used.
 ///
-/// `start` wires the binary's tasks and returns when shutdown is requested; what it spawned on
-/// [`Node::shutdown`] is then waited for within the grace period.
+/// `start` wires the binary's tasks, says so with [`Node::ready`], and returns when shutdown is requested; what it
+/// spawned on [`Node::shutdown`] is then waited for within the grace period.
 pub fn run<A, F>(service: &'static str, start: F) -> ExitCode
 where
     A: Cli,
@@ -137,6 +139,7 @@ where
 {
     let common: &MeshArgs = args.mesh();
     let admin = Admin::new();
+    let ready = admin.condition("start");
     let policy = PolicyFile::open(common.policy.as_deref())?;
     policy.watch(&admin, shutdown);
     admin.serve(&common.admin_addr, common.admin_file.as_deref(), shutdown).await?;
@@ -146,17 +149,15 @@ where
         Err(_) if shutdown.is_requested() => return Ok(()),
         Err(failed) => return Err(failed),
     };
-    let node = Node { service, nats: nats.clone(), policy, shutdown: shutdown.clone(), admin: admin.clone() };
-    let stopping = admin.condition("running");
-    stopping.hold();
     shutdown.attend("readiness", {
-        let shutdown = shutdown.clone();
+        let (shutdown, ready) = (shutdown.clone(), ready.clone());
         async move {
             shutdown.requested().await;
-            stopping.open("shutting down");
+            ready.open("shutting down");
             Ok(())
         }
     });
+    let node = Node { service, nats: nats.clone(), policy, shutdown: shutdown.clone(), admin, ready };
     let ended = start(args, node).await;
     shutdown.request();
     nats.finish().await;

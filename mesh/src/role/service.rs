@@ -81,7 +81,6 @@ enum Asked {
 /// # Errors
 /// The policy's section holds mistakes, or NATS does not take the service.
 pub async fn serve<E: Executive>(node: &Node, concurrency: usize) -> anyhow::Result<()> {
-    let ready = node.admin.condition("service");
     // Leaked once, for a name that lives as long as the process.
     let role: &'static str = String::from(E::ROLE).leak();
     let section = node.policy.section::<E::Policy>(role)?;
@@ -97,10 +96,9 @@ pub async fn serve<E: Executive>(node: &Node, concurrency: usize) -> anyhow::Res
     node.shutdown.spawn("review", work.clone().attend(review, Asked::Review));
     // Subscribing returns before the server knows: ready is only who can be found.
     node.nats.round_trip().await.context("the service cannot be announced")?;
-    ready.hold();
+    node.ready.hold();
     info!(role, "serving");
     node.shutdown.requested().await;
-    ready.open("shutting down");
     service.stop().await.map_err(|failed| anyhow!(failed)).context("cannot stop the service")?;
     work.finish(concurrency).await;
     Ok(())

@@ -1,0 +1,340 @@
+//! The mesh on a real NATS server: streams, rulings, roster, and the role service.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "in tests these are the assertions"
+)]
+
+mod server;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
+use bytes::Bytes;
+use clap::Parser;
+use mesh::nats::Nats;
+use mesh::publish::{NotStored, Stored, publish_acked, with_id};
+use mesh::role::serve;
+use mesh::roster::Roster;
+use mesh::shutdown::Shutdown;
+use mesh::streams::{Options, Provisioned, check, provision};
+use mesh::{BadConfiguration, rulings};
+use proto::case::{Answer, Case, Cases, Executive, Verdict, Verdicts};
+use proto::event::{Body, ClockDue};
+use proto::id::{PolicyRevision, PortfolioId, Role, RulingHash, Sequence, Version};
+use proto::number::Fraction;
+use proto::policy::{Mistake, Policy};
+use proto::ruling::{Hearing, Position, Ruling};
+use proto::subject::Stream;
+use proto::terms::Terms;
+use proto::testing::{MONDAY, base, event, ledger};
+use proto::time::Period;
+use proto::wire::{Message, Schema};
+use serde::{Deserialize, Serialize};
+use server::{PATIENCE, Server, until};
+
+#[derive(Parser)]
+struct Provision {
+    #[command(flatten)]
+    options: Options,
+}
+
+fn options(args: &[&str]) -> Options {
+    Provision::try_parse_from([&["provision"], args].concat()).unwrap().options
+}
+
+async fn provisioned(server: &Server) -> Nats {
+    let nats = server.nats("provision").await;
+    provision(&nats, &options(&[]), false).await.unwrap();
+    nats
+}
+
+#[tokio::test]
+async fn provision_makes_once_and_refuses_what_differs() {
+    let server = Server::start();
+    let nats = server.nats("provision").await;
+    let made = provision(&nats, &options(&[]), false).await.unwrap();
+    assert_eq!(made.len(), 6);
+    assert!(made.iter().all(|done| matches!(done, Provisioned::Made(_))), "{made:?}");
+
+    let config = check(&nats).await.unwrap();
+    let again = provision(&nats, &options(&[]), false).await.unwrap();
+    assert!(again.iter().all(|done| matches!(done, Provisioned::Unchanged(_))), "{again:?}");
+    assert_eq!(check(&nats).await.unwrap(), config, "identities stay");
+    assert_eq!(config.slots.get(), 8);
+    assert!(config.identity(Stream::Rulings).starts_with("20"), "{config:?}");
+
+    let slots = provision(&nats, &options(&["--slots", "4"]), true).await.unwrap_err();
+    assert!(slots.is::<BadConfiguration>() && slots.to_string().contains("EVENTS: description"), "{slots:#}");
+    let shorter = ["--events-age", "1d", "--history", "600"];
+    let limits = provision(&nats, &options(&shorter), false).await.unwrap_err();
+    assert!(limits.to_string().contains("EVENTS: max_age"), "{limits:#}");
+    let changed = provision(&nats, &options(&shorter), true).await.unwrap();
+    assert_eq!(
+        changed.iter().filter(|done| matches!(done, Provisioned::Changed(..))).count(),
+        2,
+        "{changed:?}"
+    );
+    assert_eq!(check(&nats).await.unwrap(), config, "limits are no identity");
+}
+
+#[tokio::test]
+async fn check_waits_for_streams_and_refuses_those_of_others() {
+    let server = Server::start();
+    let nats = server.nats("observer").await;
+    let waiting = tokio::spawn({
+        let nats = nats.clone();
+        async move { check(&nats).await }
+    });
+    nats.jetstream
+        .create_stream(async_nats::jetstream::stream::Config {
+            name: "EVENTS".into(),
+            subjects: vec!["fed.event.>".into()],
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    assert!(!waiting.is_finished(), "a missing stream is waited for");
+    let refused = provision(&nats, &options(&[]), false).await.unwrap_err();
+    assert!(refused.to_string().contains("EVENTS: description is None"), "{refused:#}");
+    nats.jetstream.delete_stream("EVENTS").await.unwrap();
+    provision(&nats, &options(&[]), false).await.unwrap();
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_publish_says_what_became_of_it() {
+    let server = Server::start();
+    let nats = provisioned(&server).await;
+    let publish = async |subject: &str, headers: HeaderMap| {
+        publish_acked(&nats, subject.to_owned(), headers, Bytes::from("{}"), PATIENCE).await
+    };
+    assert_eq!(publish("fed.ruling.3.main", with_id("main.1")).await.unwrap(), Stored::New(Sequence(1)));
+    assert_eq!(
+        publish("fed.ruling.3.main", with_id("main.1")).await.unwrap(),
+        Stored::Duplicate(Sequence(1))
+    );
+    let mut late = with_id("main.2");
+    late.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
+    let wrong = publish("fed.ruling.3.main", late).await.unwrap_err();
+    assert!(matches!(wrong, NotStored::WrongLastSequence), "{wrong}");
+    let nowhere = publish("fed.nowhere", HeaderMap::new()).await.unwrap_err();
+    assert!(matches!(nowhere, NotStored::Unclear(_)), "{nowhere}");
+}
+
+fn ruling(version: u64, previous: RulingHash, sequence: u64) -> Ruling {
+    let event = event(
+        MONDAY.after(Period::from_secs(i64::try_from(sequence).unwrap())),
+        Body::ClockDue(ClockDue { due: MONDAY }),
+    );
+    let position =
+        Position { stream: "2026".into(), sequence: Sequence(sequence), through: Sequence(sequence - 1) };
+    Ruling {
+        schema: Schema::Ruling,
+        portfolio: PortfolioId::main(),
+        version: Version(version),
+        previous,
+        position,
+        event,
+        terms: Terms {
+            policy: PolicyRevision::of("test"),
+            base: base(),
+            profiles: BTreeMap::new(),
+            seats: BTreeMap::new(),
+            confirm: 3,
+            confirm_over: Period::from_secs(60),
+            cool_down: BTreeMap::new(),
+            flap_budget: 6,
+            suspect_jump_pct: Fraction::lit(0.3),
+            suspect_confirm: 3,
+            extend_before: Period::from_secs(60),
+            due_retry: Period::from_secs(10),
+            two_person: false,
+        },
+        hearing: Hearing::default(),
+        before: ledger(),
+        outcomes: Vec::new(),
+        decisions: Vec::new(),
+        after: ledger(),
+    }
+}
+
+#[tokio::test]
+async fn the_head_is_the_fold_of_the_log_and_void_rulings_do_not_count() {
+    let server = Server::start();
+    let nats = provisioned(&server).await;
+    let config = check(&nats).await.unwrap();
+    let main = PortfolioId::main();
+    let slot = main.slot(config.slots);
+    assert!(rulings::heads(&nats, slot).await.unwrap().heads.is_empty());
+
+    let first = ruling(1, RulingHash::default(), 1).to_bytes().unwrap();
+    let rival = ruling(1, RulingHash::default(), 2).to_bytes().unwrap();
+    let second = ruling(2, RulingHash::of(&first), 3).to_bytes().unwrap();
+    let void = ruling(2, RulingHash::of(&rival), 4).to_bytes().unwrap();
+    for bytes in [&first, &rival, &second, &void] {
+        let subject = nats.subjects.ruling(slot, &main);
+        publish_acked(&nats, subject, HeaderMap::new(), bytes.clone().into(), PATIENCE).await.unwrap();
+    }
+
+    let heads = rulings::heads(&nats, slot).await.unwrap();
+    let head = &heads.heads[&main];
+    assert_eq!((head.chain.version, head.chain.hash), (Version(2), RulingHash::of(&second)));
+    assert_eq!((head.sequence, head.last_on_subject, head.void), (Sequence(3), Sequence(4), 2));
+    assert_eq!(head.ruling.to_bytes().unwrap(), second);
+
+    let mut follower = rulings::follow(&nats, &config, Sequence(3));
+    let third = follower.next().await.unwrap();
+    assert_eq!((third.sequence, third.ruling.unwrap().version), (Sequence(3), Version(2)));
+    assert_eq!(follower.next().await.unwrap().bytes, void);
+}
+
+#[tokio::test]
+async fn a_stream_made_anew_ends_its_readers() {
+    let server = Server::start();
+    let nats = provisioned(&server).await;
+    let config = check(&nats).await.unwrap();
+    nats.jetstream.delete_stream("RULINGS").await.unwrap();
+    provision(&nats, &options(&[]), false).await.unwrap();
+    let mut follower = rulings::follow(&nats, &config, Sequence(1));
+    let replaced = tokio::time::timeout(PATIENCE, follower.next()).await.unwrap().unwrap_err();
+    assert!(replaced.to_string().contains("RULINGS was made anew"), "{replaced}");
+}
+
+#[tokio::test]
+async fn the_roster_is_followed() {
+    let server = Server::start();
+    let nats = provisioned(&server).await;
+    let config = check(&nats).await.unwrap();
+    let shutdown = Shutdown::new();
+    let roster = Roster::watch(&nats, &config, &shutdown).await.unwrap();
+    assert!(roster.roles().is_enabled(&Role::CEO), "who is not named is enabled");
+    roster.set_enabled(&Role::CEO, false, "ada").await.unwrap();
+    assert!(!roster.roles().is_enabled(&Role::CEO));
+
+    let late = Roster::watch(&nats, &config, &shutdown).await.unwrap();
+    assert!(!late.roles().is_enabled(&Role::CEO), "what stands in it is known at once");
+    roster.set_enabled(&Role::CEO, true, "ada").await.unwrap();
+    let mut follow = late.subscribe();
+    let seen = follow.wait_for(|roles| roles.is_enabled(&Role::CEO));
+    tokio::time::timeout(PATIENCE, seen).await.unwrap().unwrap();
+}
+
+/// Remembers how many cases it saw; panics on a number that it does not like.
+struct Clerk;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ClerkPolicy {
+    unlucky: u64,
+    pause_ms: u64,
+}
+
+impl Default for ClerkPolicy {
+    fn default() -> Self {
+        Self { unlucky: 13, pause_ms: 0 }
+    }
+}
+
+impl Policy for ClerkPolicy {
+    fn mistakes(&self) -> Vec<Mistake> {
+        Vec::new()
+    }
+}
+
+impl Executive for Clerk {
+    const ROLE: Role = Role::CFO;
+    type Policy = ClerkPolicy;
+    type Memory = u64;
+
+    fn evaluate(policy: &ClerkPolicy, case: &Case<u64>) -> Verdict<u64> {
+        let seen = case.memory.unwrap_or_default();
+        assert!(seen != policy.unlucky, "{seen} is unlucky");
+        std::thread::sleep(Duration::from_millis(policy.pause_ms));
+        Verdict { proposals: Vec::new(), memory: seen + 1, wake_at: None }
+    }
+}
+
+fn case(memory: serde_json::Value) -> Case {
+    let event = event(MONDAY, Body::ClockDue(ClockDue { due: MONDAY }));
+    Case { event, ledger: ledger(), base: base(), memory: Some(memory) }
+}
+
+fn request(memories: impl IntoIterator<Item = serde_json::Value>) -> Bytes {
+    let cases = Cases { schema: Schema::Case, cases: memories.into_iter().map(case).collect() };
+    cases.to_bytes().unwrap().into()
+}
+
+#[tokio::test]
+async fn a_role_answers_each_case_on_its_own_and_tells_who_it_is() {
+    let server = Server::start();
+    let node = server.node("cfo", "[cfo]\nunlucky = 7\n").await;
+    let asker = server.nats("asker").await;
+    let serving = tokio::spawn({
+        let node = node.clone();
+        async move { serve::<Clerk>(&node, 4).await }
+    });
+    until("the role is ready", async || serving.is_finished() || node.admin.open_conditions().is_empty())
+        .await;
+
+    let subject = asker.subjects.evaluate(&Role::CFO);
+    let answer =
+        asker.client.request(subject.clone(), request([1.into(), 7.into(), "?".into()])).await.unwrap();
+    let Verdicts { role, policy, answers, .. } = Verdicts::from_bytes(&answer.payload).unwrap();
+    assert_eq!((role, policy), (Role::CFO, node.policy.revision()));
+    assert!(matches!(&answers[0], Answer::Verdict(verdict) if verdict.memory == 2), "{answers:?}");
+    assert!(matches!(&answers[1], Answer::Failed(why) if why.contains("7 is unlucky")), "{answers:?}");
+    assert!(
+        matches!(&answers[2], Answer::Failed(why) if why.contains("memory cannot be read")),
+        "{answers:?}"
+    );
+
+    let refused = asker.client.request(subject, "not a case".into()).await.unwrap();
+    let error = refused.headers.unwrap().get(async_nats::service::NATS_SERVICE_ERROR_CODE).unwrap().clone();
+    assert_eq!(error.as_str(), "400", "never silence");
+
+    let info = asker.client.request("$SRV.INFO.federation-cfo", Bytes::new()).await.unwrap();
+    let info: serde_json::Value = serde_json::from_slice(&info.payload).unwrap();
+    assert_eq!(info["metadata"]["role"], "cfo");
+    assert_eq!(info["metadata"]["schema"], "fed.case/1");
+    assert_eq!(info["metadata"]["policy"], node.policy.revision().to_string());
+
+    node.shutdown.finish(PATIENCE).await.unwrap();
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_role_finishes_what_it_has_in_hand() {
+    let server = Server::start();
+    let node = server.node("cfo", "[cfo]\npause_ms = 300\n").await;
+    let asker = server.nats("asker").await;
+    let serving = tokio::spawn({
+        let node = node.clone();
+        async move { serve::<Clerk>(&node, 4).await }
+    });
+    until("the role is ready", async || serving.is_finished() || node.admin.open_conditions().is_empty())
+        .await;
+
+    let asked = tokio::spawn({
+        let (asker, subject) = (asker.clone(), asker.subjects.evaluate(&Role::CFO));
+        async move { asker.client.request(subject, request([1.into()])).await }
+    });
+    let mut events = node.nats.client.statistics().in_messages.load(std::sync::atomic::Ordering::Relaxed);
+    let before = events;
+    until("the request has arrived", async || {
+        events = node.nats.client.statistics().in_messages.load(std::sync::atomic::Ordering::Relaxed);
+        events > before
+    })
+    .await;
+    node.shutdown.request();
+    let answer = asked.await.unwrap().unwrap();
+    assert!(Verdicts::from_bytes(&answer.payload).is_ok());
+    serving.await.unwrap().unwrap();
+    let gone =
+        asker.client.request(asker.subjects.evaluate(&Role::CFO), request([1.into()])).await.unwrap_err();
+    assert_eq!(gone.kind(), async_nats::RequestErrorKind::NoResponders);
+}

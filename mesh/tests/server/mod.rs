@@ -1,0 +1,94 @@
+//! A private nats-server on a free port, in a folder of its own, and a node on it.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use async_nats::Client;
+use mesh::Node;
+use mesh::admin::Admin;
+use mesh::nats::Nats;
+use mesh::policy::PolicyFile;
+use mesh::shutdown::Shutdown;
+use proto::subject::Subjects;
+use tempfile::TempDir;
+
+/// How long a test waits for a state before it fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Server {
+    child: Child,
+    port: u16,
+    _data: TempDir,
+}
+
+impl Server {
+    /// Starts `nats-server` (or what FED_NATS_SERVER names) with JetStream.
+    pub(crate) fn start() -> Self {
+        let program = std::env::var("FED_NATS_SERVER").unwrap_or_else(|_| "nats-server".to_owned());
+        let data = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = Command::new(program)
+            .args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"])
+            .arg(data.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("nats-server is installed");
+        Self { child, port, _data: data }
+    }
+
+    /// A new connection; waits until the server takes it.
+    pub(crate) async fn client(&self, name: &str) -> Client {
+        let url = format!("nats://127.0.0.1:{}", self.port);
+        let connect = || {
+            async_nats::ConnectOptions::new()
+                .name(name)
+                .custom_inbox_prefix(format!("_INBOX.{name}"))
+                .connect(&url)
+        };
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            match connect().await {
+                Ok(client) => return client,
+                Err(failed) if tokio::time::Instant::now() > deadline => panic!("no nats-server: {failed}"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    /// A connection to the mesh of the usual prefix.
+    pub(crate) async fn nats(&self, name: &str) -> Nats {
+        Nats::over(self.client(name).await, Subjects::default())
+    }
+
+    /// All that a service is given, over a connection of its own.
+    pub(crate) async fn node(&self, service: &'static str, policy: &str) -> Node {
+        let admin = Admin::new();
+        Node {
+            service,
+            nats: self.nats(service).await,
+            policy: PolicyFile::from_text(policy).unwrap(),
+            shutdown: Shutdown::new(),
+            ready: admin.condition("start"),
+            admin,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until `ready` says so; the name stands in the failure.
+pub(crate) async fn until(what: &str, mut ready: impl AsyncFnMut() -> bool) {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while !ready().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    waited.await.unwrap_or_else(|_| panic!("waited in vain until {what}"));
+}
