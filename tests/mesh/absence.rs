@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use local::Mesh;
+use local::service::Service;
 use serde_json::Value;
 
 use crate::oracle;
@@ -69,7 +70,7 @@ async fn nothing_loosens_while_a_guardian_is_away() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mesh_of_two_roles_governs_and_only_tightens() -> Result<()> {
-    let mut world = World::start(Mesh::builder().roles(["ceo", "cro"])).await?;
+    let mut world = World::start(Mesh::builder().roles([Service::Ceo, Service::Cro])).await?;
     world.publish("portfolio.snapshot_updated", &snapshot(0.12)).await?;
     let told = world.told_at_least(3).await?;
     assert!(told.iter().all(|told| ["ceo", "cro"].contains(&told.decision.role_source.to_string().as_str())));

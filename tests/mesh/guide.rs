@@ -32,7 +32,8 @@ async fn every_curl_line_of_step_9_works() -> Result<()> {
     let address = world.mesh.http_url().replace("http://", "").replace("127.0.0.1", "localhost");
     let mut answers = Vec::new();
     for line in STEP_9.trim().split("\n\n") {
-        let line = line.replace("localhost:8001", &address).replacen("curl", "curl -sS -4 --fail-with-body", 1);
+        let line =
+            line.replace("localhost:8001", &address).replacen("curl", "curl -sS -4 --fail-with-body", 1);
         let output = tokio::process::Command::new("bash").arg("-c").arg(&line).output().await?;
         ensure!(output.status.success(), "{line}: {output:?}");
         let answer: Value = serde_json::from_slice(&output.stdout).with_context(|| line.clone())?;
@@ -88,7 +89,10 @@ async fn the_guides_handler_takes_every_type_of_decision() -> Result<()> {
                 assert!(called.contains(&format!("trading_engine.{freeze}").as_str()), "{calls:?}");
             }
             Payload::ModeChange { .. } => {
-                assert!(!called.iter().any(|call| call.contains("freeze")), "a lift never freezes: {calls:?}");
+                assert!(
+                    !called.iter().any(|call| call.contains("freeze")),
+                    "a lift never freezes: {calls:?}"
+                );
                 assert!(called.iter().any(|call| call.starts_with("trading_engine.")), "{calls:?}");
             }
             Payload::RiskAdjustment { .. } => assert_eq!(called.len(), 6, "five limits and a line of log"),

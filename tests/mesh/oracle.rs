@@ -76,7 +76,7 @@ fn one_ruling(
     policy: &str,
     ledgers: &mut BTreeMap<PortfolioId, proto::ledger::Ledger>,
 ) -> Result<()> {
-    court::audit(ruling).map_err(|breach| anyhow::anyhow!("{breach:?}"))?;
+    court::audit(ruling)?;
     let expected = ledgers
         .remove(&ruling.portfolio)
         .unwrap_or_else(|| court::genesis(&ruling.terms, ruling.portfolio.clone()));
@@ -91,20 +91,10 @@ fn one_ruling(
         let said = reviewed::<supervisor::Supervisor>(policy, ruling)?;
         ensure!(serde_json::to_value(vetoes)? == said, "the supervisor would have said {said}");
     }
-    let again = court::rule(&ruling.terms, matter(ruling));
+    let again = court::rule(&ruling.terms, Matter::from(ruling));
     ensure!(again.to_bytes()? == bytes, "the court would have written other bytes");
     ledgers.insert(ruling.portfolio.clone(), ruling.after.clone());
     Ok(())
-}
-
-fn matter(ruling: &Ruling) -> Matter {
-    Matter {
-        position: ruling.position.clone(),
-        previous: ruling.previous,
-        event: ruling.event.clone(),
-        before: ruling.before.clone(),
-        hearing: ruling.hearing.clone(),
-    }
 }
 
 fn evaluated(role: &Role, policy: &str, ruling: &Ruling) -> Result<serde_json::Value> {
@@ -142,7 +132,7 @@ fn reviewed<E: Executive>(policy: &str, ruling: &Ruling) -> Result<serde_json::V
         event: ruling.event.clone(),
         ledger: ruling.before.without_memories(),
         memory: ruling.after.memories.get(&E::ROLE).cloned(),
-        proposals: court::for_review(&ruling.terms, &matter(ruling)),
+        proposals: court::for_review(&ruling.terms, &Matter::from(ruling)),
     };
     let vetoes = E::review(&section(policy, &E::ROLE)?, &case.typed()?);
     Ok(serde_json::to_value(vetoes.unwrap_or_default())?)
@@ -154,7 +144,7 @@ async fn told_once_and_in_order(world: &World, rulings: &[(Ruling, Vec<u8>)]) ->
     for decision in rulings.iter().flat_map(|(ruling, _)| &ruling.decisions) {
         expected.entry(decision.portfolio.clone()).or_default().push(decision.decision_id);
     }
-    let redis = crate::support::connect_redis(&world.mesh.redis_url()).await?;
+    let redis = crate::support::connect_redis(world.mesh.redis_url()).await?;
     wait_for("every decision in Redis, once and in order", || async {
         let mut told: BTreeMap<PortfolioId, Vec<DecisionId>> = BTreeMap::new();
         for decision in crate::support::decisions(&mut redis.clone()).await? {

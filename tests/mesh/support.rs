@@ -56,7 +56,7 @@ impl World {
     }
 
     pub(crate) async fn of(mesh: Mesh) -> Result<Self> {
-        let redis = connect_redis(&mesh.redis_url()).await?;
+        let redis = connect_redis(mesh.redis_url()).await?;
         Ok(Self { mesh, redis, http: reqwest::Client::new() })
     }
 

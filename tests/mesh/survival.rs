@@ -6,8 +6,7 @@ use local::Mesh;
 use crate::oracle;
 use crate::support::{World, snapshot};
 
-const SERVICES: [&str; 8] =
-    ["supervisor", "cro", "ceo", "cio", "cfo", "researcher", "arbiter", "gateway"];
+const SERVICES: [&str; 8] = ["supervisor", "cro", "ceo", "cio", "cfo", "researcher", "arbiter", "gateway"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_service_killed_at_once_goes_on_where_it_was() -> Result<()> {
@@ -39,7 +38,7 @@ async fn a_mesh_started_again_on_the_same_data_goes_on_where_it_was() -> Result<
     let entry = world.publish("portfolio.snapshot_updated", &snapshot(0.12)).await?;
     let before = world.ruled("main", "portfolio.snapshot_updated", &entry).await?;
     world.told_at_least(7).await?;
-    world.mesh.shutdown().await?;
+    world.mesh.down().await?;
 
     let mut world = World::start(Mesh::builder().data(folder.path())).await?;
     assert_eq!(world.told().await?.len(), 7, "Redis kept what was told");

@@ -42,9 +42,8 @@ fn hex(bytes: &[u8]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_one_tree_from_redis_to_redis() -> Result<()> {
     let (address, spans) = receiver().await?;
-    let builder = Mesh::builder()
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &address)
-        .env("OTEL_BSP_SCHEDULE_DELAY", "200");
+    let builder =
+        Mesh::builder().env("OTEL_EXPORTER_OTLP_ENDPOINT", &address).env("OTEL_BSP_SCHEDULE_DELAY", "200");
     let mut world = World::start(builder).await?;
     world.publish("portfolio.snapshot_updated", &snapshot(0.12)).await?;
     let told = world.told_at_least(7).await?;
@@ -55,7 +54,8 @@ async fn an_event_is_one_tree_from_redis_to_redis() -> Result<()> {
     let tree = wait_for("the whole tree of spans", || async {
         let of_trace: Vec<Span> =
             spans.lock().unwrap().iter().filter(|span| hex(&span.trace_id) == trace_id).cloned().collect();
-        let count = |name: &str| of_trace.iter().filter(|span| span.name.split(' ').next() == Some(name)).count();
+        let count =
+            |name: &str| of_trace.iter().filter(|span| span.name.split(' ').next() == Some(name)).count();
         let whole = count("ingest") == 1
             && count("round") == 1
             && count("ask") == roles.len()
@@ -67,7 +67,10 @@ async fn an_event_is_one_tree_from_redis_to_redis() -> Result<()> {
     .await?;
     let by_id: BTreeMap<&[u8], &Span> = tree.iter().map(|span| (span.span_id.as_slice(), span)).collect();
     let parent = |span: &Span| -> Result<&Span> {
-        by_id.get(span.parent_span_id.as_slice()).copied().with_context(|| format!("{} has no parent", span.name))
+        by_id
+            .get(span.parent_span_id.as_slice())
+            .copied()
+            .with_context(|| format!("{} has no parent", span.name))
     };
     for span in &tree {
         let expected = match span.name.split(' ').next().unwrap_or_default() {
