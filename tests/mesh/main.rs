@@ -11,6 +11,8 @@
 //! | `settings` | the default policy file and the manifests say what the binaries take |
 //! | `oracle` | what the mesh wrote is what the pure core says; every other module calls it |
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
 mod absence;
 mod decides;
 mod guide;
