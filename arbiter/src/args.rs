@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use mesh::args::MeshArgs;
+use proto::time::Period;
 
-/// Takes events in order per portfolio, asks the roles, rules, and appends the rulings.
+/// Takes events in order per portfolio, asks the roles, rules, and appends the rulings
 #[derive(Debug, Clone, clap::Parser)]
-#[command(name = "federation-arbiter", version)]
+#[command(version)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) mesh: MeshArgs,
@@ -15,38 +16,71 @@ pub(crate) struct Args {
     pub(crate) round: RoundArgs,
 }
 
-/// How a round is held.
+/// How a round is held, and how much is in hand at once.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct RoundArgs {
-    /// How long a role may take to answer, in milliseconds; after that it counts as absent
-    #[arg(long, env = "FED_ASK_TIMEOUT_MS", value_name = "MS", default_value_t = 500)]
-    ask_timeout_ms: u64,
+    /// How long a role may take to answer; after that it counts as absent
+    #[arg(long, env = "FED_ASK_TIMEOUT", value_name = "PERIOD", default_value = "500ms")]
+    ask_timeout: Period,
 
-    /// How long a round stays open once the supervisor has frozen, in milliseconds
-    #[arg(long, env = "FED_FREEZE_CLOSE_MS", value_name = "MS", default_value_t = 20)]
-    freeze_close_ms: u64,
+    /// How long a round stays open once the supervisor has frozen
+    #[arg(long, env = "FED_FREEZE_CLOSE", value_name = "PERIOD", default_value = "20ms")]
+    freeze_close: Period,
 
     /// The most cases that travel to a role in one request
-    #[arg(long, env = "FED_BATCH_MAX", value_name = "CASES", default_value_t = 32)]
-    pub(crate) batch_max: usize,
+    #[arg(long, env = "FED_BATCH_MAX", value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    batch_max: u16,
 
     /// The most events of one portfolio that wait in memory; the rest waits in EVENTS
-    #[arg(long, env = "FED_QUEUE_MAX", value_name = "EVENTS", default_value_t = 256)]
-    pub(crate) queue_max: usize,
+    #[arg(long, env = "FED_QUEUE_MAX", value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
+    queue_max: u16,
+
+    /// The most events of one slot that are in hand; the rest waits in EVENTS
+    #[arg(long, env = "FED_IN_FLIGHT_MAX", value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u16).range(1..))]
+    in_flight_max: u16,
 }
 
 impl RoundArgs {
-    pub(crate) const fn ask_timeout(&self) -> Duration {
-        Duration::from_millis(self.ask_timeout_ms)
+    pub(crate) fn ask_timeout(&self) -> Duration {
+        self.ask_timeout.into()
     }
 
-    pub(crate) const fn freeze_close(&self) -> Duration {
-        Duration::from_millis(self.freeze_close_ms)
+    pub(crate) fn freeze_close(&self) -> Duration {
+        self.freeze_close.into()
+    }
+
+    pub(crate) fn batch_max(&self) -> usize {
+        self.batch_max.into()
+    }
+
+    pub(crate) fn queue_max(&self) -> usize {
+        self.queue_max.into()
+    }
+
+    pub(crate) fn in_flight_max(&self) -> usize {
+        self.in_flight_max.into()
     }
 }
 
 impl mesh::args::Cli for Args {
     fn mesh(&self) -> &MeshArgs {
         &self.mesh
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn every_argument_has_help_and_a_variable() {
+        let command = Args::command();
+        command.clone().debug_assert();
+        let own = |arg: &&clap::Arg| !["help", "version"].contains(&arg.get_id().as_str());
+        for arg in command.get_arguments().filter(own) {
+            assert!(arg.get_help().is_some() && arg.get_env().is_some(), "{arg}");
+        }
     }
 }

@@ -68,7 +68,7 @@ impl Bailiff {
                 }
                 Ok(Stored::Duplicate(_)) | Err(NotStored::WrongLastSequence) => {}
                 Err(NotStored::Unclear(why)) => {
-                    warn!(%subject, "unclear whether a ruling was appended: {why}")
+                    warn!(%subject, "unclear whether a ruling was appended: {why}");
                 }
                 Err(failed @ (NotStored::TooLarge(_) | NotStored::Refused(_))) => {
                     return Err(failed).with_context(|| format!("cannot append ruling {}", ruling.version));
@@ -149,7 +149,9 @@ fn missing<'a>(head: &'a Ruling, last: Option<&Decision>) -> &'a [Decision] {
 }
 
 fn headers(ruling: &Ruling, last: Sequence) -> HeaderMap {
-    let mut headers = with_id(&format!("{}.{}", ruling.portfolio, ruling.version));
+    // Rivals for one place in the chain share the id; a void ruling of that version follows another one and does not.
+    let Ruling { portfolio, version, previous, .. } = ruling;
+    let mut headers = with_id(&format!("{portfolio}.{version}.{previous}"));
     headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, last.to_string().as_str());
     mesh::trace::inject(&tracing::Span::current(), &mut headers);
     headers

@@ -51,7 +51,7 @@ impl Bench {
             .map(|role| {
                 let (sender, asks) = mpsc::channel(CASES_WAITING);
                 let desk = Desk { nats: nats.clone(), role: role.clone(), timeout: args.ask_timeout() };
-                tokio::spawn(desk.work(asks, args.batch_max));
+                tokio::spawn(desk.work(asks, args.batch_max()));
                 (role, sender)
             })
             .collect();
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn joined_cases_are_a_message_of_cases() {
         let case = Case {
-            event: testing::event(Body::ClockDue(ClockDue { due: Time::from_millis(1) })),
+            event: testing::event(testing::MONDAY, Body::ClockDue(ClockDue { due: Time::from_millis(1) })),
             ledger: testing::ledger(),
             base: testing::base(),
             memory: None,

@@ -9,7 +9,7 @@ use proto::event::Event;
 use proto::id::{PortfolioId, Sequence};
 use proto::ledger::Ledger;
 use proto::ruling::Ruling;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tracing::{Instrument as _, debug, error, info};
 
 use crate::bailiff::Appended;
@@ -20,6 +20,8 @@ pub(crate) struct Docketed {
     pub(crate) sequence: Sequence,
     pub(crate) event: Event,
     pub(crate) headers: HeaderMap,
+    /// Its place among what the slot may have in hand at once.
+    pub(crate) place: OwnedSemaphorePermit,
 }
 
 /// Where a portfolio stands in the log.
@@ -78,7 +80,7 @@ impl Clerk {
 
     /// Rules one event, or finds that it was ruled.
     async fn settle(&mut self, docketed: Docketed) -> anyhow::Result<()> {
-        let Docketed { sequence, event, headers } = docketed;
+        let Docketed { sequence, event, headers, place: _place } = docketed;
         loop {
             if self.standing.ledger.as_ref().is_some_and(|ledger| court::already_ruled(ledger, &event)) {
                 debug!(portfolio = %self.portfolio, event = %event.id, "already ruled");
@@ -117,7 +119,7 @@ impl Clerk {
             }
         };
         let position = self.slot.position(sequence);
-        let ruling = self.slot.court.hold(&terms, event, before, position, self.standing.chain.hash).await;
+        let ruling = self.slot.court.hold(&terms, event, before, position, self.standing.chain.hash).await?;
         let bailiff = &self.slot.bailiff;
         let Appended::Won { sequence, hash } =
             bailiff.append(self.slot.number, &ruling, self.standing.last).await?

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use mesh::Node;
 use mesh::roster::Roster;
+use tokio::sync::Semaphore;
 
 use crate::args::Args;
 use crate::bailiff::Bailiff;
@@ -30,7 +31,6 @@ fn main() -> ExitCode {
 }
 
 async fn work(args: Args, node: Node) -> anyhow::Result<()> {
-    let slots = node.admin.condition("slots");
     let config = tokio::select! {
         checked = mesh::streams::check(&node.nats) => checked?,
         () = node.shutdown.requested() => return Ok(()),
@@ -56,12 +56,13 @@ async fn work(args: Args, node: Node) -> anyhow::Result<()> {
             shutdown: node.shutdown.clone(),
             condition: node.admin.condition(format!("slot {number}")),
             timers: timers::Timers::default(),
-            queue_max: args.round.queue_max,
+            queue_max: args.round.queue_max(),
+            in_flight: Arc::new(Semaphore::new(args.round.in_flight_max())),
             watermark: std::sync::Mutex::default(),
         };
         node.shutdown.spawn(format!("slot {number}"), Arc::new(slot).work());
     }
-    slots.hold();
+    node.ready.hold();
     node.shutdown.requested().await;
     Ok(())
 }

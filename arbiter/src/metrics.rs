@@ -176,16 +176,18 @@ impl Metrics {
         metrics
     }
 
+    /// How long it took until a role had answered, or was known not to.
+    pub(crate) fn took(&self, role: &str, seconds: f64) {
+        self.inner.answer_seconds.get_or_create(&ByRole { role: role.to_owned() }).observe(seconds);
+    }
+
     /// A role answered, or did not.
-    pub(crate) fn answered(&self, role: &str, heard: &Heard, seconds: Option<f64>) {
+    pub(crate) fn answered(&self, role: &str, heard: &Heard) {
         let outcome = match heard {
             Heard::Verdict { .. } => "verdict",
             Heard::Absent { why } => absence(why),
         };
         self.inner.answers.get_or_create(&ByAnswer { role: role.to_owned(), outcome }).inc();
-        if let Some(seconds) = seconds {
-            self.inner.answer_seconds.get_or_create(&ByRole { role: role.to_owned() }).observe(seconds);
-        }
     }
 
     /// A ruling was appended.

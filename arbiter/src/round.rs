@@ -1,8 +1,10 @@
 //! A round: everybody with interest in an event is heard, and the court rules.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
+use anyhow::anyhow;
 use court::Matter;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -12,7 +14,7 @@ use proto::decision::DecisionType;
 use proto::event::Event;
 use proto::id::{Role, RulingHash};
 use proto::ledger::Ledger;
-use proto::proposal::Ask;
+use proto::proposal::{Ask, Proposal};
 use proto::ruling::{Absence, Heard, HeardReview, Hearing, Position, Ruling};
 use proto::terms::{Seat, Terms};
 use proto::wire::Schema;
@@ -39,13 +41,13 @@ impl Court {
         before: &Ledger,
         position: Position,
         previous: RulingHash,
-    ) -> Ruling {
+    ) -> anyhow::Result<Ruling> {
         let roles = self.hear(terms, event, before).await;
         let hearing = Hearing { roles, review: None };
         let mut matter = Matter { position, previous, event: event.clone(), before: before.clone(), hearing };
-        matter.hearing.review = self.review(terms, &matter).await;
+        matter.hearing.review = self.review(terms, &matter).await?;
         let span = tracing::info_span!("rule", portfolio = %event.portfolio);
-        span.in_scope(|| court::rule(terms, matter))
+        span.in_scope(|| guarded(|| court::rule(terms, matter)))
     }
 
     /// Asks everybody with interest, side by side. Once trading is frozen the round closes early.
@@ -83,6 +85,7 @@ impl Court {
             }
             heard.insert(role.clone(), answer);
         }
+        heard.iter().for_each(|(role, heard)| self.metrics.answered(role.as_str(), heard));
         heard
     }
 
@@ -92,20 +95,24 @@ impl Court {
             Ok((policy, verdict)) => Heard::Verdict { policy, verdict },
             Err(why) => Heard::Absent { why },
         };
-        self.metrics.answered(role.as_str(), &heard, Some(asked.elapsed().as_secs_f64()));
+        self.metrics.took(role.as_str(), asked.elapsed().as_secs_f64());
         (role, seat, heard)
     }
 
     /// Asks the reviewer about what would still loosen; nobody is asked when nothing would.
-    async fn review(&self, terms: &Terms, matter: &Matter) -> Option<HeardReview> {
-        let proposals = court::for_review(terms, matter);
-        if proposals.is_empty() {
-            return None;
+    async fn review(&self, terms: &Terms, matter: &Matter) -> anyhow::Result<Option<HeardReview>> {
+        let proposals = guarded(|| court::for_review(terms, matter))?;
+        let reviewer = terms.seats.iter().find(|(_, seat)| seat.reviews);
+        match reviewer {
+            Some((role, _)) if !proposals.is_empty() => Ok(Some(self.opinion(role, matter, proposals).await)),
+            Some(_) | None => Ok(None),
         }
-        let (role, _) = terms.seats.iter().find(|(_, seat)| seat.reviews)?;
+    }
+
+    async fn opinion(&self, role: &Role, matter: &Matter, proposals: Vec<Proposal>) -> HeardReview {
         let absent = |why| HeardReview::Absent { role: role.clone(), why };
         if !self.roster.roles().is_enabled(role) {
-            return Some(absent(Absence::Disabled));
+            return absent(Absence::Disabled);
         }
         let memory = match matter.hearing.roles.get(role) {
             Some(Heard::Verdict { verdict, .. }) => Some(verdict.memory.clone()),
@@ -118,13 +125,18 @@ impl Court {
             memory,
             proposals,
         };
-        Some(match self.bench.review(role, &case).await {
+        match self.bench.review(role, &case).await {
             Ok(opinion) => {
                 HeardReview::Opinion { role: opinion.role, policy: opinion.policy, vetoes: opinion.vetoes }
             }
             Err(why) => absent(why),
-        })
+        }
     }
+}
+
+/// The court does not panic; where it did, one portfolio would halt and not the others with it.
+fn guarded<R>(ruling: impl FnOnce() -> R) -> anyhow::Result<R> {
+    catch_unwind(AssertUnwindSafe(ruling)).map_err(|_| anyhow!("the court panicked on this event"))
 }
 
 /// Whether a role that may freeze asks for it.

@@ -15,7 +15,7 @@ use proto::id::{PortfolioId, Sequence, Slot as Number};
 use proto::ruling::{Position, Ruling};
 use proto::subject::Stream;
 use proto::wire::Message as _;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
@@ -40,6 +40,7 @@ pub(crate) struct Slot {
     pub(crate) condition: Condition,
     pub(crate) timers: Timers,
     pub(crate) queue_max: usize,
+    pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) watermark: Mutex<Watermark>,
 }
 
@@ -67,7 +68,7 @@ impl Slot {
         let mut clerks =
             Clerks { slot: Arc::clone(&self), dockets: BTreeMap::new(), working: JoinSet::new() };
         for (portfolio, head) in heads {
-            self.bailiff.announce_missing(&head.ruling).await?;
+            self.announce_missing(&head.ruling).await;
             clerks.open(portfolio, Some(head));
         }
         self.condition.hold();
@@ -103,9 +104,15 @@ impl Slot {
                     continue;
                 }
             };
+            let place = tokio::select! {
+                place = Arc::clone(&self.in_flight).acquire_owned() => place,
+                () = self.shutdown.requested() => return Ok(()),
+            };
+            // The semaphore is never closed.
+            let Ok(place) = place else { return Ok(()) };
             self.watermark().take(sequence);
             let headers = message.headers.clone().unwrap_or_default();
-            clerks.hand_over(Docketed { sequence, event, headers }).await;
+            clerks.hand_over(Docketed { sequence, event, headers, place }).await;
             self.metrics.read(self.number.0, self.watermark().in_hand(), behind);
         }
     }
@@ -147,6 +154,15 @@ impl Slot {
                 Err(failed) => warn!(slot = %self.number, "RULINGS cannot be read: {failed:#}"),
             }
             backoff.wait().await;
+        }
+    }
+
+    /// Republishes what a stop left out; asks until the leader answers or shutdown is requested.
+    async fn announce_missing(&self, head: &Ruling) {
+        let mut backoff = Backoff::usual();
+        while let Err(failed) = self.bailiff.announce_missing(head).await {
+            warn!(portfolio = %head.portfolio, "cannot tell which decisions are out: {failed:#}");
+            tokio::select! { () = backoff.wait() => {}, () = self.shutdown.requested() => return }
         }
     }
 
@@ -197,11 +213,13 @@ impl Clerks {
     async fn hand_over(&mut self, docketed: Docketed) {
         let portfolio = docketed.event.portfolio.clone();
         let docket = match self.dockets.get(&portfolio) {
-            Some(docket) => docket,
-            None => self.open(portfolio, None),
+            Some(docket) => docket.clone(),
+            None => self.open(portfolio, None).clone(),
         };
-        // A clerk only ends at shutdown; what it leaves is read again at the next start.
-        let _ = docket.send(docketed).await;
+        let halting = self.slot.shutdown.is_requested();
+        if docket.send(docketed).await.is_err() && !halting {
+            self.slot.shutdown.fail(anyhow::anyhow!("a clerk died"));
+        }
     }
 
     /// Lets every clerk finish the event that it has in hand.
