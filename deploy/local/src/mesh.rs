@@ -29,6 +29,7 @@ const DROP_WAIT: Duration = Duration::from_secs(2);
 
 /// A running mesh. Dropping it kills every process; [`Mesh::down`] lets them finish what they have in hand.
 ///
+/// On Linux the processes also end with the thread that started them, so keep a mesh on the thread of its test.
 /// Processes go by name: `nats`, `redis`, the eight services, and `cro-2` for a further replica of a service.
 #[derive(Debug)]
 pub struct Mesh {
@@ -225,12 +226,12 @@ impl Mesh {
             if waiting.is_empty() {
                 return Ok(());
             }
-            let why = || waiting.iter().map(|(name, why)| format!("{name}: {why}")).collect::<Vec<_>>();
             if Instant::now() > deadline {
-                bail!("not ready after {:?}:\n  {}", self.setup.patience, why().join("\n  "));
+                bail!("not ready after {:?}:{}", self.setup.patience, self.last_words(&waiting));
             }
             if Instant::now() > tell {
-                (self.setup.progress)(&format!("waiting for {}", why().join("; ")));
+                let who: Vec<String> = waiting.iter().map(|(name, why)| format!("{name} ({why})")).collect();
+                (self.setup.progress)(&format!("waiting for {}", who.join(", ")));
                 tell = Instant::now() + TELL;
             }
             tokio::time::sleep(LOOK).await;
@@ -249,6 +250,11 @@ impl Mesh {
             }
         }
         still
+    }
+
+    fn last_words(&self, waiting: &BTreeMap<String, String>) -> String {
+        let log = |name: &str| self.specs.get(name).map(Spec::last_lines).unwrap_or_default();
+        waiting.iter().map(|(name, why)| format!("\n  {name}: {why}{}", log(name))).collect()
     }
 
     /// The processes that ended without being told to, since the last call. They are not started again.

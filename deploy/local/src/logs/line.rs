@@ -32,7 +32,7 @@ pub struct Line {
 
 /// Fields that stand in the file for machines and would only be noise on a terminal.
 const LEFT_OUT: [&str; 9] =
-    ["message", "trace_id", "span_id", "timestamp", "level", "target", "span", "spans", "threadId"];
+    ["message", "service", "trace_id", "span_id", "timestamp", "level", "target", "span", "spans"];
 
 /// Servers write plain text; of a service it means that something went wrong before or beside its logging.
 const SERVERS: [&str; 2] = ["nats", "redis"];
