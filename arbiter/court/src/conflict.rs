@@ -6,7 +6,8 @@ use proto::id::RuleId;
 use proto::proposal::Ask;
 use proto::ruling::Refusal;
 
-use crate::draft::{Draft, Motion};
+use crate::draft::Draft;
+use crate::motion::Motion;
 use crate::validity::{Subject, subject};
 
 /// Step 3: several roles, same subject: the senior wins, the others are outranked.

@@ -8,8 +8,9 @@ use proto::ruling::{Finding, Outcome};
 use proto::time::Time;
 use proto::value::{Kind, Mode, Value};
 
-use crate::draft::{By, Draft, Motion, Move, Shows, State, effective};
+use crate::draft::{Draft, effective};
 use crate::freeze::NEVER;
+use crate::motion::{By, Motion, Move, Shows, State};
 use crate::{book, freeze, payload};
 
 /// Settles what is in effect, and tells what changed, in the order in which it goes out.

@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use proto::decision::{Author, Decision, DecisionType, Payload, Priority};
+use proto::decision::{Author, Decision, DecisionType, Payload};
 use proto::event::EventKind;
 use proto::hold::Hold;
-use proto::id::{DecisionId, HoldId, Role, RuleId};
+use proto::id::{DecisionId, HoldId, Role};
 use proto::ledger::{Direction, Fired, Ledger};
-use proto::proposal::{Ask, Bound, Proposal};
+use proto::proposal::{Bound, Proposal};
 use proto::ruling::{Heard, Refusal};
 use proto::terms::{Seat, Terms};
-use proto::time::{Period, Time};
+use proto::time::Time;
 use proto::value::{Kind, Value, Values};
 use proto::wire::Schema;
 
+use crate::book;
 use crate::matter::Matter;
-use crate::{book, manual};
+use crate::motion::{By, Loosening, Motion, Move, Shows, motions};
 
 /// A ruling in the making.
 pub(crate) struct Draft<'a> {
@@ -34,68 +35,6 @@ pub(crate) struct Draft<'a> {
     pub(crate) decisions: Vec<Decision>,
     /// Which decision tells of what.
     pub(crate) told: BTreeMap<Shows, DecisionId>,
-}
-
-/// A proposal on its way through the steps.
-pub(crate) struct Motion {
-    pub(crate) number: usize,
-    /// Who said it, whatever the proposal itself says.
-    pub(crate) from: Author,
-    /// Which of that author's proposals it is, from 0.
-    pub(crate) place: usize,
-    pub(crate) proposal: Proposal,
-    pub(crate) state: State,
-    /// Whether it placed a hold or made one stricter.
-    pub(crate) strengthened: bool,
-    /// Why it must not loosen, whatever else it does.
-    pub(crate) barred: Option<Refusal>,
-}
-
-/// What became of a proposal so far.
-#[derive(PartialEq, Eq)]
-pub(crate) enum State {
-    Open,
-    /// It moved something; whether that shows is known when the effective values are.
-    Taken,
-    Refused(Refusal),
-}
-
-/// Something that changed a value of an owner or a hold.
-pub(crate) struct Move {
-    pub(crate) shows: Shows,
-    pub(crate) direction: Direction,
-    pub(crate) by: By,
-    /// The proposal that did it; none where time did.
-    pub(crate) motion: Option<usize>,
-    pub(crate) hold: Option<HoldId>,
-}
-
-/// Which decision a move shows in, if it shows.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Shows {
-    Value(Kind),
-    Freeze,
-    Lift,
-    Task(String),
-}
-
-/// Who stands behind a decision, and why.
-#[derive(Clone)]
-pub(crate) struct By {
-    pub(crate) author: Author,
-    pub(crate) rule: RuleId,
-    pub(crate) priority: Priority,
-    pub(crate) reason: String,
-}
-
-/// A loosening that is confirmed and allowed, and only waits for the review.
-#[derive(Clone)]
-pub(crate) struct Loosening {
-    pub(crate) motion: usize,
-    pub(crate) proposal: Proposal,
-    /// What is granted: the tightest of what was proposed while it was confirmed.
-    pub(crate) value: Value,
-    pub(crate) duration: Option<Period>,
 }
 
 impl<'a> Draft<'a> {
@@ -244,42 +183,6 @@ impl<'a> Draft<'a> {
     }
 }
 
-impl Motion {
-    pub(crate) fn is_open(&self) -> bool {
-        self.state == State::Open
-    }
-
-    /// It moved something: what it may ask besides is no refusal any more.
-    pub(crate) fn take(&mut self) {
-        self.state = State::Taken;
-    }
-
-    /// Refuses it, unless part of it was taken already.
-    pub(crate) fn refuse(&mut self, refusal: Refusal) {
-        if self.is_open() {
-            self.state = State::Refused(refusal);
-        }
-    }
-}
-
-impl By {
-    /// A proposal's author, with its rule and facts.
-    pub(crate) fn proposal(proposal: &Proposal) -> Self {
-        Self {
-            author: proposal.author.clone(),
-            rule: proposal.rule.clone(),
-            priority: proposal.priority,
-            reason: proposal.reason(),
-        }
-    }
-
-    /// A hold's owner, where time moved the hold.
-    pub(crate) fn time(hold: &Hold, priority: Priority, what: &str) -> Self {
-        let reason = format!("[{}] {what}", hold.cause);
-        Self { author: hold.owner.clone(), rule: hold.cause.clone(), priority, reason }
-    }
-}
-
 /// The owners' values met with every hold.
 pub(crate) fn effective(ledger: &Ledger) -> Values {
     let mut values = ledger.owned.clone();
@@ -289,26 +192,6 @@ pub(crate) fn effective(ledger: &Ledger) -> Values {
         }
     }
     values
-}
-
-/// All that was asked, in the order of the roles' names: the order of arrival cannot matter.
-fn motions(matter: &Matter, terms: &Terms) -> Vec<Motion> {
-    let by_hand = manual::proposal(matter, terms).map(|proposal| (Author::Manual, 0, proposal));
-    let by_roles = matter.hearing.roles.iter().flat_map(|(role, heard)| {
-        let proposals = match heard {
-            Heard::Verdict { verdict, .. } => verdict.proposals.as_slice(),
-            Heard::Absent { .. } => &[],
-        };
-        let said = proposals.iter().cloned().enumerate();
-        said.map(|(place, proposal)| (Author::Role(role.clone()), place, proposal))
-    });
-    let numbered = by_hand.into_iter().chain(by_roles).enumerate();
-    numbered
-        .map(|(number, (from, place, proposal))| {
-            let (state, strengthened, barred) = (State::Open, false, None);
-            Motion { number, from, place, proposal, state, strengthened, barred }
-        })
-        .collect()
 }
 
 fn shows(bound: &Bound, freeze: Shows) -> Option<Shows> {

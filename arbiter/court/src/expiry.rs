@@ -7,8 +7,9 @@ use proto::id::{HoldId, Role, RuleId};
 use proto::ledger::{Direction, TimedMode};
 use proto::value::{Kind, Value};
 
-use crate::draft::{By, Draft};
+use crate::draft::Draft;
 use crate::holds::{extend, is_in_margin, is_overdue, margin};
+use crate::motion::By;
 use crate::standing;
 
 /// The rule behind what time does to a timed mode.

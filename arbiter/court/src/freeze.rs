@@ -8,8 +8,9 @@ use proto::id::DecisionId;
 use proto::proposal::Bound;
 use proto::time::Time;
 
-use crate::draft::{Draft, Shows};
+use crate::draft::Draft;
 use crate::holds::sorted;
+use crate::motion::{Move, Shows};
 use crate::payload;
 
 /// The most FREEZE decisions that a lift names; of a longer freeze the latest.
@@ -26,7 +27,7 @@ pub(crate) fn settle(draft: &mut Draft) {
         return;
     }
     let moves = draft.moves.iter().filter(|step| step.shows == Shows::Freeze);
-    let place = |step: &&crate::draft::Move| is.holds.iter().position(|id| Some(*id) == step.hold);
+    let place = |step: &&Move| is.holds.iter().position(|id| Some(*id) == step.hold);
     let Some(by) = moves.min_by_key(|step| place(step).unwrap_or(usize::MAX)).map(|step| step.by.clone())
     else {
         return;

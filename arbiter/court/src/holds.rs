@@ -10,8 +10,9 @@ use proto::terms::Terms;
 use proto::time::{Period, Time};
 use proto::value::Kind;
 
-use crate::draft::{By, Draft, Motion};
+use crate::draft::Draft;
 use crate::expiry;
+use crate::motion::{By, Motion};
 use crate::validity::bounded;
 
 /// What is asked of a hold.

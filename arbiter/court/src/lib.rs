@@ -14,6 +14,7 @@ mod freeze;
 mod holds;
 mod manual;
 mod matter;
+mod motion;
 mod payload;
 pub mod policy;
 mod review;

@@ -13,9 +13,10 @@ use proto::terms::Terms;
 use proto::time::Period;
 use proto::value::{Kind, Limits, Mode, Value};
 
-use crate::draft::{By, Draft, Motion};
+use crate::draft::Draft;
 use crate::holds::{Asked, place, restate, sorted};
 use crate::matter::Matter;
+use crate::motion::{By, Motion};
 
 const MODE: RuleId = RuleId::new("manual.mode");
 const LIMITS: RuleId = RuleId::new("manual.limits");

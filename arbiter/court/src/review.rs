@@ -8,7 +8,8 @@ use proto::ledger::{Direction, Fired};
 use proto::proposal::{Bound, reason};
 use proto::ruling::{HeardReview, Refusal};
 
-use crate::draft::{By, Draft, Loosening, Motion};
+use crate::draft::Draft;
+use crate::motion::{By, Loosening, Motion};
 use crate::{holds, standing};
 
 /// Grants what passes the review, and refuses the rest.

@@ -9,8 +9,9 @@ use proto::time::Period;
 use proto::value::{Kind, Mode, Value};
 
 use crate::book::FLAP_WINDOW;
-use crate::draft::{By, Draft, Loosening, Motion, Move, Shows};
+use crate::draft::Draft;
 use crate::holds::{lift_cleared, margin};
+use crate::motion::{By, Loosening, Motion, Move, Shows};
 use crate::{expiry, manual};
 
 /// One task of a subject in this time.

@@ -12,7 +12,8 @@ use proto::terms::Seat;
 use proto::time::Period;
 use proto::value::{Allocation, Cashflow, EssThresholds, Kind, Limits, Universe, Value};
 
-use crate::draft::{Draft, Motion};
+use crate::draft::Draft;
+use crate::motion::Motion;
 
 /// The most proposals of one verdict.
 pub(crate) const PROPOSALS_MOST: usize = 64;

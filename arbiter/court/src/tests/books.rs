@@ -1,0 +1,102 @@
+//! What every ruling books: events, memories, alarms, guardians, equity.
+
+use proto::event::Source;
+use proto::id::Role;
+use proto::ledger::Ruled;
+use proto::ruling::Heard;
+use proto::time::Period;
+
+use crate::already_ruled;
+use crate::testing::{Story, mins, secs};
+
+#[test]
+fn an_event_is_known_when_it_comes_again() {
+    let mut story = Story::new();
+    for ruling in [story.snapshot().rule(), story.clone().clock().rule()] {
+        assert!(!already_ruled(&ruling.before, &ruling.event));
+        assert!(already_ruled(&ruling.after, &ruling.event));
+    }
+    let older = story.snapshot().rule().event;
+    let newer = story.wait(secs(1)).snapshot().rule();
+    assert!(already_ruled(&newer.after, &older), "entries of one stream come in order");
+    let mut other = older;
+    if let Source::Redis { stream, .. } = &mut other.source {
+        stream.push_str(".v2");
+    }
+    assert!(!already_ruled(&newer.after, &other));
+}
+
+#[test]
+fn timers_and_commands_are_remembered_up_to_a_bound() {
+    let mut story = Story::new();
+    let first = story.clock().rule().event;
+    for _ in 0..Ruled::RECENT {
+        assert!(already_ruled(&story.ledger, &first));
+        story.wait(secs(1)).clock().rule();
+    }
+    assert!(!already_ruled(&story.ledger, &first));
+    assert_eq!(story.ledger.ruled.recent.len(), Ruled::RECENT);
+}
+
+#[test]
+fn the_clock_never_goes_back_and_versions_count_on() {
+    let mut story = Story::new();
+    let (at, version) = (story.ledger.at, story.ledger.version);
+    story.now = at.before(mins(5));
+    story.snapshot().rule();
+    assert_eq!((story.ledger.at, story.ledger.version), (at, version.next()));
+}
+
+#[test]
+fn who_was_not_heard_keeps_its_memory() {
+    let mut story = Story::new();
+    let mut matter = story.snapshot().matter();
+    if let Some(Heard::Verdict { verdict, .. }) = matter.hearing.roles.get_mut(&Role::CEO) {
+        verdict.memory = serde_json::json!({"seen": 1});
+    }
+    story.ledger = crate::rule(&story.terms, matter).after;
+    story.snapshot().without(&Role::CEO).rule();
+    assert_eq!(story.ledger.memories[&Role::CEO], serde_json::json!({"seen": 1}));
+    story.snapshot().rule();
+    assert_eq!(story.ledger.memories[&Role::CEO], serde_json::Value::Null);
+}
+
+#[test]
+fn an_alarm_is_kept_replaced_removed_and_put_off() {
+    let mut story = Story::new();
+    let soon = story.now.after(secs(60));
+    story.snapshot().wake_at(&Role::SUPERVISOR, soon).wake_at(&Role::CEO, soon).rule();
+    assert_eq!(story.ledger.wakes, [(Role::SUPERVISOR, soon)].into(), "timers ask only who listens to them");
+    story.wait(secs(60)).clock().without(&Role::SUPERVISOR).rule();
+    let put_off = story.now.after(story.terms.due_retry);
+    assert_eq!(story.ledger.wakes[&Role::SUPERVISOR], put_off);
+    let past = story.now.before(secs(1));
+    story.clock().wake_at(&Role::SUPERVISOR, past).rule();
+    assert_eq!(story.ledger.wakes[&Role::SUPERVISOR], put_off, "an alarm in the past would go off for ever");
+    story.clock().rule();
+    assert!(story.ledger.wakes.is_empty());
+}
+
+#[test]
+fn a_jump_of_equity_is_believed_when_three_more_agree() {
+    let mut story = Story::new();
+    let mut suspect = |equity: f64| {
+        story.wait(secs(5)).snapshot().equity(equity).rule();
+        story.ledger.equity.unwrap().suspect_for
+    };
+    assert_eq!(suspect(12_000.0), 0, "20 % is no jump");
+    let jump: Vec<u32> = [17_000.0, 17_100.0, 16_900.0, 17_000.0].map(&mut suspect).into();
+    assert_eq!(jump, [3, 2, 1, 0]);
+    let fall: Vec<u32> = [0.0, 0.0, 1.0, 1.0, 1.0, 1.0].map(&mut suspect).into();
+    assert_eq!(fall, [3, 2, 3, 2, 1, 0], "from nothing any change is a jump");
+}
+
+#[test]
+fn research_is_forgotten_after_a_week() {
+    let mut story = Story::new();
+    story.ledger.research.insert("risk_analysis".to_owned(), story.now);
+    story.wait(Period::from_hours(7 * 24)).snapshot().rule();
+    assert_eq!(story.ledger.research.len(), 1);
+    story.wait(secs(1)).snapshot().rule();
+    assert!(story.ledger.research.is_empty());
+}
