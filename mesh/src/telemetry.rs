@@ -24,7 +24,7 @@ const SPAN_QUEUE: usize = 16_384;
 /// How long the end of the process waits for the last spans.
 const FLUSH: Duration = Duration::from_secs(3);
 /// Our crates: only their spans are exported.
-const OURS: [&str; 3] = ["mesh", "arbiter", "gateway"];
+const OURS: [&str; 5] = ["mesh", "arbiter", "federation_arbiter", "gateway", "federation_gateway"];
 
 /// The running exporter; [`Telemetry::finish`] flushes it.
 #[derive(Debug)]

@@ -1,4 +1,6 @@
-//! A private nats-server on a free port, in a folder of its own, and a node on it.
+//! A private nats-server on a free port, in a folder of its own, and a node on it. The arbiter's tests use it too.
+
+#![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -38,9 +40,14 @@ impl Server {
         Self { child, port, _data: data }
     }
 
+    /// Where it is.
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
     /// A new connection; waits until the server takes it.
     pub(crate) async fn client(&self, name: &str) -> Client {
-        let url = format!("nats://127.0.0.1:{}", self.port);
+        let url = self.url();
         let connect = || {
             async_nats::ConnectOptions::new()
                 .name(name)

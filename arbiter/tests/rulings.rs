@@ -1,0 +1,342 @@
+//! The arbiter as a process, on a real NATS server, with the real roles: every event ruled once, whatever happens to it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "in tests these are the assertions"
+)]
+
+#[path = "../../mesh/tests/server/mod.rs"]
+mod server;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use async_nats::HeaderMap;
+use clap::Parser;
+use mesh::nats::Nats;
+use mesh::publish::{publish_acked, with_id};
+use mesh::role::serve;
+use mesh::streams::{MeshConfig, Options, check, provision};
+use proto::case::Executive;
+use proto::chain::Chain;
+use proto::decision::{Decision, DecisionType};
+use proto::event::{Body, Event, EventKind, Snapshot, Source};
+use proto::id::{EventId, PortfolioId, RulingHash, Sequence};
+use proto::number::Fraction;
+use proto::ruling::{Absence, Heard, Ruling};
+use proto::subject::Stream;
+use proto::testing::{event, snapshot};
+use proto::time::{Period, Time};
+use proto::wire::Message;
+use server::{PATIENCE, Server, until};
+use tempfile::TempDir;
+
+#[derive(Parser)]
+struct Provision {
+    #[command(flatten)]
+    options: Options,
+}
+
+/// A mesh of one server, some roles in this process, and arbiters as processes.
+struct World {
+    server: Server,
+    nats: Nats,
+    config: MeshConfig,
+    files: TempDir,
+    policy: String,
+    roles: Vec<mesh::Node>,
+}
+
+/// An arbiter; killed when dropped.
+struct Arbiter {
+    child: Child,
+}
+
+impl Arbiter {
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Arbiter {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl World {
+    async fn new(policy: &str) -> Self {
+        let server = Server::start();
+        let nats = server.nats("test").await;
+        provision(&nats, &Provision::try_parse_from(["provision"]).unwrap().options, false).await.unwrap();
+        let config = check(&nats).await.unwrap();
+        let files = tempfile::tempdir().unwrap();
+        std::fs::write(files.path().join("policy.toml"), policy).unwrap();
+        Self { server, nats, config, files, policy: policy.to_owned(), roles: Vec::new() }
+    }
+
+    async fn with_all_roles(policy: &str) -> Self {
+        let mut world = Self::new(policy).await;
+        world.serve::<supervisor::Supervisor>("supervisor").await;
+        world.serve::<cro::Cro>("cro").await;
+        world.serve::<ceo::Ceo>("ceo").await;
+        world.serve::<cio::Cio>("cio").await;
+        world.serve::<cfo::Cfo>("cfo").await;
+        world.serve::<researcher::Researcher>("researcher").await;
+        world
+    }
+
+    async fn serve<E: Executive>(&mut self, name: &'static str) {
+        let node = self.server.node(name, &self.policy).await;
+        let served = node.clone();
+        tokio::spawn(async move { serve::<E>(&served, 16).await.unwrap() });
+        until("the role is ready", async || node.admin.open_conditions().is_empty()).await;
+        self.roles.push(node);
+    }
+
+    /// Starts an arbiter and waits until it is ready.
+    async fn arbiter(&self, name: &str) -> Arbiter {
+        let admin = self.files.path().join(format!("{name}.admin"));
+        let _ = std::fs::remove_file(&admin);
+        let child = Command::new(env!("CARGO_BIN_EXE_federation-arbiter"))
+            .args(["--nats-url", &self.server.url(), "--log-level", "warn"])
+            .arg("--admin-file")
+            .arg(&admin)
+            .arg("--policy")
+            .arg(self.files.path().join("policy.toml"))
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let arbiter = Arbiter { child };
+        until("the arbiter is ready", async || is_ready(&admin).await).await;
+        arbiter
+    }
+
+    async fn publish(&self, event: &Event) {
+        let slot = event.portfolio.slot(self.config.slots);
+        let subject = self.nats.subjects.event(slot, &event.portfolio, event.kind());
+        let bytes = event.to_bytes().unwrap().into();
+        publish_acked(&self.nats, subject, with_id(&event.id.to_string()), bytes, PATIENCE).await.unwrap();
+    }
+
+    /// Everything in a stream, in order.
+    async fn all(&self, stream: Stream) -> Vec<(Sequence, Vec<u8>)> {
+        let handle = self.nats.jetstream.get_stream(self.nats.subjects.stream(stream)).await.unwrap();
+        let state = &handle.cached_info().state;
+        let mut read = Vec::new();
+        for sequence in state.first_sequence.max(1)..=state.last_sequence {
+            read.push((Sequence(sequence), handle.get_raw_message(sequence).await.unwrap().payload.to_vec()));
+        }
+        read
+    }
+
+    /// The rulings that count, by portfolio; each is audited.
+    async fn counted(&self) -> BTreeMap<PortfolioId, Vec<Ruling>> {
+        let mut chains: BTreeMap<PortfolioId, Chain> = BTreeMap::new();
+        let mut counted: BTreeMap<PortfolioId, Vec<Ruling>> = BTreeMap::new();
+        for (_, bytes) in self.all(Stream::Rulings).await {
+            let ruling = Ruling::from_bytes(&bytes).unwrap();
+            let chain = chains.entry(ruling.portfolio.clone()).or_default();
+            if chain.fold(ruling.version, ruling.previous, RulingHash::of(&bytes)) {
+                court::audit(&ruling).unwrap();
+                counted.entry(ruling.portfolio.clone()).or_default().push(ruling);
+            }
+        }
+        counted
+    }
+
+    /// Waits until every event in EVENTS is ruled; each must be once, in order, with a watermark that holds.
+    async fn settled(&self) -> BTreeMap<PortfolioId, Vec<Ruling>> {
+        let mut counted = BTreeMap::new();
+        until("every event is ruled", async || {
+            counted = self.counted().await;
+            let ruled: BTreeSet<EventId> = counted.values().flatten().map(|ruling| ruling.event.id).collect();
+            let events = self.all(Stream::Events).await;
+            events.iter().all(|(_, bytes)| ruled.contains(&Event::from_bytes(bytes).unwrap().id))
+        })
+        .await;
+        for (portfolio, rulings) in &counted {
+            let ids: BTreeSet<EventId> = rulings.iter().map(|ruling| ruling.event.id).collect();
+            assert_eq!(ids.len(), rulings.len(), "{portfolio}: an event was ruled twice");
+            let order: Vec<Sequence> = rulings.iter().map(|ruling| ruling.position.sequence).collect();
+            assert!(order.is_sorted(), "{portfolio}: {order:?}");
+        }
+        counted
+    }
+
+    /// The decisions on their own subjects.
+    async fn decisions(&self) -> Vec<Decision> {
+        let all = self.all(Stream::Decisions).await;
+        all.iter().map(|(_, bytes)| Decision::from_bytes(bytes).unwrap()).collect()
+    }
+}
+
+async fn is_ready(admin: &Path) -> bool {
+    let Ok(address) = std::fs::read_to_string(admin) else { return false };
+    let Ok(stream) = tokio::net::TcpStream::connect(address.trim()).await else { return false };
+    stream.writable().await.unwrap();
+    let asked = stream.try_write(b"GET /readyz HTTP/1.0\r\n\r\n");
+    let mut answer = [0; 32];
+    stream.readable().await.unwrap();
+    asked.is_ok() && stream.try_read(&mut answer).is_ok() && answer.starts_with(b"HTTP/1.0 200")
+}
+
+fn portfolio(number: usize) -> PortfolioId {
+    format!("desk-{number}").parse().unwrap()
+}
+
+/// The `nth` snapshot of a portfolio, five seconds after the one before it, from now on.
+fn nth(portfolio: &PortfolioId, nth: i64, start: Time, change: impl FnOnce(&mut Snapshot)) -> Event {
+    let mut numbers = snapshot();
+    change(&mut numbers);
+    let at = start.after(Period::from_secs(5 * nth));
+    let entry = proto::id::EntryId { millis: at.as_millis().unsigned_abs(), number: 0 };
+    let stream = "quantum:stream:portfolio.snapshot_updated".to_owned();
+    let mut event = event(at, Body::Snapshot(numbers));
+    event.id = EventId::derive(&["test", portfolio.as_str(), &entry.to_string()]);
+    event.source = Source::Redis { stream, entry, through: entry };
+    event.portfolio = portfolio.clone();
+    event
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_is_ruled_once_and_its_decisions_are_out_in_order() {
+    let world = World::with_all_roles("").await;
+    let _arbiter = world.arbiter("one").await;
+    let start = mesh::clock::now();
+    for step in 0..6 {
+        for number in 0..5 {
+            let drawdown = Fraction::lit(if step == 3 { 0.12 } else { 0.03 });
+            let event = nth(&portfolio(number), step, start, |numbers| numbers.drawdown_pct = drawdown);
+            world.publish(&event).await;
+        }
+    }
+    let counted = world.settled().await;
+    assert_eq!(counted.len(), 5);
+    let heard = counted.values().flatten().flat_map(|ruling| ruling.hearing.roles.values());
+    assert!(heard.clone().count() >= 5 * 6 * 6);
+    for role in heard {
+        assert!(
+            matches!(role, Heard::Verdict { .. } | Heard::Absent { why: Absence::Timeout }),
+            "only a freeze closes a round before all are heard: {role:?}"
+        );
+    }
+    let decided: Vec<Decision> =
+        counted.values().flatten().flat_map(|ruling| ruling.decisions.clone()).collect();
+    assert!(decided.iter().any(|decision| decision.decision_type() == DecisionType::Freeze));
+    until("the decisions are out", async || world.decisions().await.len() >= decided.len()).await;
+    for (portfolio, rulings) in &counted {
+        let out = world.decisions().await.into_iter().filter(|decision| decision.portfolio == *portfolio);
+        let told: Vec<Decision> = rulings.iter().flat_map(|ruling| ruling.decisions.clone()).collect();
+        assert_eq!(out.collect::<Vec<_>>(), told, "{portfolio}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_arbiter_takes_up_where_it_was() {
+    let world = World::with_all_roles("").await;
+    let start = mesh::clock::now();
+    let mut step = 0;
+    for life in 0..4 {
+        let arbiter = world.arbiter(&format!("life-{life}")).await;
+        for _ in 0..5 {
+            for number in 0..6 {
+                world.publish(&nth(&portfolio(number), step, start, |_| ())).await;
+            }
+            step += 1;
+        }
+        let least = (life * 25) as usize;
+        until("it is in the middle of its work", async || world.all(Stream::Rulings).await.len() > least)
+            .await;
+        arbiter.kill();
+    }
+    let _last = world.arbiter("last").await;
+    let counted = world.settled().await;
+    assert_eq!(counted.values().map(Vec::len).sum::<usize>(), 6 * 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_arbiters_at_once_fork_nothing() {
+    let world = World::with_all_roles("").await;
+    let _one = world.arbiter("one").await;
+    let _two = world.arbiter("two").await;
+    let start = mesh::clock::now();
+    for step in 0..10 {
+        for number in 0..4 {
+            let drawdown = Fraction::lit(if step % 4 == 3 { 0.07 } else { 0.01 });
+            let event = nth(&portfolio(number), step, start, |numbers| numbers.drawdown_pct = drawdown);
+            world.publish(&event).await;
+        }
+    }
+    let counted = world.settled().await;
+    assert_eq!(counted.values().map(Vec::len).sum::<usize>(), 4 * 10);
+    assert_eq!(world.all(Stream::Rulings).await.len(), 40, "on one server nothing is appended in vain");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_answer_is_absent_and_the_others_are_heard() {
+    let mut world = World::new("").await;
+    world.serve::<supervisor::Supervisor>("supervisor").await;
+    world.serve::<cro::Cro>("cro").await;
+    let _arbiter = world.arbiter("one").await;
+    let began = Instant::now();
+    world.publish(&nth(&PortfolioId::main(), 0, mesh::clock::now(), |_| ())).await;
+    let counted = world.settled().await;
+    assert!(began.elapsed() < Duration::from_secs(5));
+    let heard = &counted[&PortfolioId::main()][0].hearing.roles;
+    let absent = |role: &proto::id::Role| heard[role].clone();
+    assert!(matches!(absent(&proto::id::Role::SUPERVISOR), Heard::Verdict { .. }));
+    assert_eq!(absent(&proto::id::Role::CEO), Heard::Absent { why: Absence::NoResponders });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_that_is_due_is_an_event_and_is_ruled() {
+    let world = World::with_all_roles("[supervisor]\nfeed_silence = \"1s\"\n").await;
+    let _arbiter = world.arbiter("one").await;
+    world.publish(&nth(&PortfolioId::main(), 0, mesh::clock::now(), |_| ())).await;
+    until("the silence is ruled", async || {
+        let counted = world.counted().await;
+        let kinds = counted.values().flatten().map(|ruling| ruling.event.kind());
+        kinds.collect::<Vec<_>>().contains(&EventKind::ClockDue)
+    })
+    .await;
+    world.settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_event_is_passed() {
+    let world = World::with_all_roles("").await;
+    let _arbiter = world.arbiter("one").await;
+    let main = PortfolioId::main();
+    let subject = world.nats.subjects.event(main.slot(world.config.slots), &main, EventKind::Snapshot);
+    publish_acked(&world.nats, subject, HeaderMap::new(), "{}".into(), PATIENCE).await.unwrap();
+    world.publish(&nth(&main, 0, mesh::clock::now(), |_| ())).await;
+    until("the event behind it is ruled", async || !world.counted().await.is_empty()).await;
+    let counted = world.counted().await;
+    assert_eq!(counted[&main][0].position.through, Sequence(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_policy_is_refused_with_every_mistake() {
+    let world = World::new("").await;
+    let policy: PathBuf = world.files.path().join("bad.toml");
+    std::fs::write(&policy, "[court]\nconfirm = 0\nsuspect_jump_pct = 7.0\n").unwrap();
+    let refused = Command::new(env!("CARGO_BIN_EXE_federation-arbiter"))
+        .args(["--nats-url", &world.server.url()])
+        .arg("--policy")
+        .arg(&policy)
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(64));
+    let said = String::from_utf8(refused.stdout).unwrap();
+    assert!(
+        said.contains("confirm") && said.contains("suspect_jump_pct") && said.contains("bad.toml:3"),
+        "{said}"
+    );
+}
