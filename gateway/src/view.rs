@@ -1,6 +1,7 @@
 //! What the gateway knows of the mesh: folded from RULINGS and DECISIONS at start, and kept up as rulings come.
 
 pub mod filter;
+pub mod follow;
 mod state;
 
 use std::collections::BTreeSet;

@@ -52,10 +52,9 @@ impl Fold {
         }
     }
 
-    /// Carries a portfolio's chain on from this ruling, whatever came before.
-    pub fn restart_at(&mut self, ruling: &Ruling, hash: RulingHash) {
-        let chain = Chain { version: ruling.version, hash };
-        self.chains.insert(ruling.portfolio.clone(), chain);
+    /// Carries a portfolio's chain on from here, whatever came before.
+    pub fn restart_at(&mut self, portfolio: &PortfolioId, chain: Chain) {
+        self.chains.insert(portfolio.clone(), chain);
     }
 
     /// The end of a portfolio's chain.

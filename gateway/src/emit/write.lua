@@ -36,4 +36,4 @@ if tonumber(ARGV[3]) > through then
   redis.call('HSET', position, 'stream', ARGV[1], 'sequence', ARGV[3])
   return {0, ARGV[3]}
 end
-return {0, stored[2]}
+return {0, stored[2] or '0'}

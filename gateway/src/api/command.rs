@@ -1,0 +1,164 @@
+//! Operators' commands: they are events, ruled in order like any other; the call answers when the ruling is there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use mesh::clock;
+use mesh::nats::Nats;
+use mesh::publish::{publish_until_stored, with_id};
+use mesh::trace;
+use proto::command::{Command, Order, Person};
+use proto::event::{Body, Event, EventKind, Source};
+use proto::id::{EventId, PortfolioId, SlotCount, TraceId};
+use proto::ruling::Ruling;
+use proto::wire::{Message as _, Schema};
+use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument, error, info, info_span};
+
+use super::answer::{Answer, Result as Outcome, of_ruling};
+use super::order::Asked;
+use super::problem::{Kind, Problem};
+use crate::view::View;
+
+/// How long the call waits for the ruling.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long storing the command may take.
+const STORING: Duration = Duration::from_secs(5);
+/// How many portfolios are commanded at once.
+const AT_ONCE: usize = 64;
+
+/// Gives commands.
+#[derive(Debug, Clone)]
+pub struct Commander {
+    /// The connection.
+    pub nats: Nats,
+    /// How many slots the mesh has.
+    pub slots: SlotCount,
+    /// Where rulings are seen.
+    pub view: Arc<View>,
+}
+
+impl Commander {
+    /// Gives an order to whom it concerns. The same key gives the same events: an order is not carried out twice.
+    ///
+    /// # Errors
+    /// A problem: nobody is concerned, the mesh cannot be reached, or the key was used for another order.
+    pub async fn give(&self, asked: Asked, by: Person, key: Option<&str>) -> Result<Vec<Answer>, Problem> {
+        let concerned = self.concerned(&asked)?;
+        let unique = self.nats.client.new_inbox();
+        let command = Command { by, approved_by: None, reason: asked.reason, order: asked.order };
+        let given = concerned.into_iter().map(|portfolio| {
+            let parts: [&str; 3] = match key {
+                Some(key) => ["key", key, portfolio.as_str()],
+                None => ["once", &unique, portfolio.as_str()],
+            };
+            let id = EventId::derive(&parts);
+            self.give_one(id, portfolio, command.clone())
+        });
+        let given: Vec<_> = given.collect();
+        stream::iter(given).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// The portfolio that is named; the one whose hold is to be released; or every one that is known.
+    fn concerned(&self, asked: &Asked) -> Result<Vec<PortfolioId>, Problem> {
+        let mut known = self.view.known();
+        if known.is_empty() {
+            known.insert(PortfolioId::main());
+        }
+        if let Order::Release { hold } = &asked.order {
+            let holder = self.view.holder(*hold);
+            return holder.map(|portfolio| vec![portfolio]).ok_or_else(|| {
+                Problem::new(Kind::NotFound, format!("no hold {hold} stands on any portfolio"))
+            });
+        }
+        match &asked.portfolio {
+            Some(portfolio) if known.contains(portfolio) => Ok(vec![portfolio.clone()]),
+            Some(portfolio) => {
+                let known: Vec<&str> = known.iter().take(20).map(PortfolioId::as_str).collect();
+                let detail = format!("nobody knows portfolio {portfolio}; known are {}", known.join(", "));
+                Err(Problem::new(Kind::NotFound, detail))
+            }
+            None => Ok(main_first(known)),
+        }
+    }
+
+    async fn give_one(
+        &self,
+        id: EventId,
+        portfolio: PortfolioId,
+        command: Command,
+    ) -> Result<Answer, Problem> {
+        let event = event(id, portfolio.clone(), command.clone());
+        let span = info_span!(
+            parent: None, "command", otel.kind = "producer", trace_id = %event.trace_id, portfolio = %portfolio,
+            messaging.system = "nats", messaging.operation.name = "command", messaging.message.id = %id,
+        );
+        trace::adopt_trace(&span, event.trace_id);
+        let mut headers = with_id(&id.to_string());
+        trace::inject(&span, &mut headers);
+        let ruling = async {
+            if self.view.ruled(id).is_none() {
+                self.store(&event, &headers).await?;
+            }
+            Ok(self.ruling(id).await)
+        };
+        let result = match ruling.instrument(span).await? {
+            Some(ruling) => of_ruling(&command, &ruling)?,
+            None => Outcome::Pending,
+        };
+        Ok(Answer { portfolio, event_id: id, result })
+    }
+
+    async fn store(&self, event: &Event, headers: &async_nats::HeaderMap) -> Result<(), Problem> {
+        let slot = event.portfolio.slot(self.slots);
+        let subject = self.nats.subjects.event(slot, &event.portfolio, EventKind::Command);
+        let payload = event.to_bytes().map_err(|failed| Problem::new(Kind::Internal, failed.to_string()))?;
+        let stored =
+            publish_until_stored(&self.nats, &subject, headers, &Bytes::from(payload), STORING).await;
+        match stored {
+            Ok(_) => {
+                info!(portfolio = %event.portfolio, event_id = %event.id, "command received");
+                Ok(())
+            }
+            Err(failed) => {
+                error!(portfolio = %event.portfolio, "a command could not be stored: {failed}");
+                let detail = format!("the command could not be handed over: {failed}; send it again");
+                Err(Problem::new(Kind::Unreachable, detail))
+            }
+        }
+    }
+
+    async fn ruling(&self, id: EventId) -> Option<Arc<Ruling>> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut changes = self.view.changes();
+        loop {
+            if let Some(ruling) = self.view.ruled(id) {
+                return Some(ruling);
+            }
+            timeout_at(deadline, changes.changed()).await.ok()?.ok()?;
+        }
+    }
+}
+
+/// The portfolio of the old callers goes first: its answer stands at the top.
+fn main_first(known: std::collections::BTreeSet<PortfolioId>) -> Vec<PortfolioId> {
+    let mut all: Vec<PortfolioId> = known.into_iter().collect();
+    all.sort_by_key(|portfolio| *portfolio != PortfolioId::main());
+    all
+}
+
+fn event(id: EventId, portfolio: PortfolioId, command: Command) -> Event {
+    Event {
+        schema: Schema::Event,
+        id,
+        portfolio,
+        at: clock::now(),
+        source: Source::Operator,
+        trace_id: TraceId::from(id),
+        correlation_id: id.to_string(),
+        stale: false,
+        body: Body::Command(command),
+    }
+}

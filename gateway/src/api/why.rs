@@ -1,0 +1,86 @@
+//! Why something was decided: the ruling that holds the decision, as long as the log keeps it.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use mesh::nats::Nats;
+use mesh::reader::Reader;
+use mesh::streams::MeshConfig;
+use proto::chain::Link;
+use proto::decision::Decision;
+use proto::id::Sequence;
+use proto::ruling::Ruling;
+use proto::subject::Stream;
+use proto::wire::Message as _;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::view::Said;
+
+/// How long looking for a ruling may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The ruling that holds a decision; none when the log does not keep it any more.
+///
+/// # Errors
+/// RULINGS cannot be read now.
+pub async fn ruling_of(nats: &Nats, config: &MeshConfig, said: &Said) -> anyhow::Result<Option<Ruling>> {
+    let found = match said.sequence {
+        Some(sequence) => at(nats, sequence).await?,
+        None => {
+            timeout(PATIENCE, look_for(nats, config, &said.decision)).await.context("it took too long")??
+        }
+    };
+    Ok(found.filter(|ruling| holds(ruling, &said.decision)))
+}
+
+/// What a person wants to know of a ruling.
+pub fn why(ruling: &Ruling) -> Value {
+    json!({
+        "ruling": ruling.version,
+        "position": ruling.position,
+        "event": ruling.event,
+        "hearing": ruling.hearing,
+        "proposals": ruling.outcomes,
+        "holds_before": ruling.before.holds.values().collect::<Vec<_>>(),
+        "holds_after": ruling.after.holds.values().collect::<Vec<_>>(),
+        "effective_before": ruling.before.effective,
+        "effective_after": ruling.after.effective,
+        "policy": ruling.terms.policy,
+    })
+}
+
+fn holds(ruling: &Ruling, decision: &Decision) -> bool {
+    ruling.decisions.iter().any(|held| held.decision_id == decision.decision_id)
+}
+
+async fn at(nats: &Nats, sequence: Sequence) -> anyhow::Result<Option<Ruling>> {
+    use async_nats::jetstream::stream::RawMessageErrorKind;
+    let stream = nats.jetstream.get_stream_no_info(nats.subjects.stream(Stream::Rulings)).await?;
+    match stream.get_raw_message(sequence.0).await {
+        Ok(message) => Ok(Some(Ruling::from_bytes(&message.payload)?)),
+        Err(failed) if failed.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(failed) => Err(failed.into()),
+    }
+}
+
+/// Reads the portfolio's retained rulings up to the one with the decision's number that holds it.
+async fn look_for(nats: &Nats, config: &MeshConfig, decision: &Decision) -> anyhow::Result<Option<Ruling>> {
+    let subject = nats.subjects.ruling(decision.portfolio.slot(config.slots), &decision.portfolio);
+    let Some(last) = nats.last_message(Stream::Rulings, &subject).await? else { return Ok(None) };
+    let stream = nats.subjects.stream(Stream::Rulings);
+    let mut reader = Reader::new(nats, stream, config.identity(Stream::Rulings), subject, Sequence(1));
+    loop {
+        let (sequence, message) = reader.next().await?;
+        let link = serde_json::from_slice::<Link>(&message.payload).ok();
+        if link.is_some_and(|link| link.version == decision.ruling) {
+            let ruling = Ruling::from_bytes(&message.payload)?;
+            if holds(&ruling, decision) {
+                return Ok(Some(ruling));
+            }
+        }
+        if sequence.0 >= last.sequence {
+            return Ok(None);
+        }
+    }
+}

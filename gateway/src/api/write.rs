@@ -1,0 +1,159 @@
+//! What operators command.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use proto::command::{Person, Rank};
+use proto::id::{HoldId, Role};
+use serde_json::json;
+use tracing::{error, info};
+
+use super::Api;
+use super::answer::{Told, together};
+use super::guard::expect_json;
+use super::order::{self, OrderKind};
+use super::problem::{Kind, Problem};
+use crate::fields::{Fault, Reason};
+use crate::metrics::Commanded;
+
+/// The header that names the person; until there are accounts it is believed.
+const OPERATOR: &str = "x-operator";
+/// The header under which an order is carried out once.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The longest value of either.
+const MAX_HEADER_CHARS: usize = 128;
+/// Who commands when nobody is named.
+const NOBODY_NAMED: &str = "local";
+
+type Body = Result<Bytes, BytesRejection>;
+
+pub(super) async fn mode(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
+    give(&api, OrderKind::Mode, &headers, body).await
+}
+
+pub(super) async fn risk(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
+    give(&api, OrderKind::Risk, &headers, body).await
+}
+
+pub(super) async fn freeze(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
+    give(&api, OrderKind::Freeze, &headers, body).await
+}
+
+pub(super) async fn release(
+    State(api): State<Api>,
+    Path(hold): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match hold.parse::<HoldId>() {
+        Ok(hold) => give(&api, OrderKind::Release(hold), &headers, body).await,
+        Err(_) => {
+            let fault = Fault::new(Reason::BadText, "hold", hold, "a hold's id: a UUID");
+            Problem::of_faults(vec![fault]).into_response()
+        }
+    }
+}
+
+pub(super) async fn enable(State(api): State<Api>, Path(role): Path<String>, headers: HeaderMap) -> Response {
+    answered(switch(&api, &role, true, &headers).await)
+}
+
+pub(super) async fn disable(
+    State(api): State<Api>,
+    Path(role): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    answered(switch(&api, &role, false, &headers).await)
+}
+
+async fn give(api: &Api, kind: OrderKind, headers: &HeaderMap, body: Body) -> Response {
+    let answer = order(api, kind, headers, body).await;
+    let outcome = match &answer {
+        Ok((StatusCode::OK, _)) => "done",
+        Ok(_) => "pending",
+        Err(problem) if problem.status() == StatusCode::CONFLICT => "refused",
+        Err(_) => "failed",
+    };
+    api.metrics.commands.get_or_create(&Commanded { order: kind.to_string(), outcome }).inc();
+    answered(answer)
+}
+
+async fn order(
+    api: &Api,
+    kind: OrderKind,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, serde_json::Value), Problem> {
+    expect_json(headers)?;
+    let body = body.map_err(|rejected| match rejected.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Kind::TooLarge, rejected.body_text()),
+        _ => Problem::new(Kind::Malformed, rejected.body_text()),
+    })?;
+    let by = person(headers)?;
+    let key = header(headers, IDEMPOTENCY_KEY)?;
+    let asked = order::read(kind, &body)?;
+    let answers = api.commander.give(asked, by, key).await?;
+    Ok(match together(&answers)? {
+        Told::Done(document) => (StatusCode::OK, document),
+        Told::Accepted(document) => (StatusCode::ACCEPTED, document),
+    })
+}
+
+/// Switches a role, and answers once that is in force here. The supervisor stays on: without it nothing would loosen, and
+/// nobody would freeze.
+async fn switch(
+    api: &Api,
+    name: &str,
+    enabled: bool,
+    headers: &HeaderMap,
+) -> Result<(StatusCode, serde_json::Value), Problem> {
+    let by = person(headers)?;
+    let known = api.status.roles();
+    let role = name.parse::<Role>().ok().filter(|role| known.contains_key(role));
+    let role = role.ok_or_else(|| {
+        let known: Vec<&str> = known.keys().map(Role::as_str).collect();
+        Problem::new(Kind::NotFound, format!("there is no role {name:?}; there are {}", known.join(", ")))
+    })?;
+    if role == Role::SUPERVISOR && !enabled {
+        return Err(Problem::new(Kind::Forbidden, "the supervisor cannot be switched off"));
+    }
+    api.status.roster.set_enabled(&role, enabled, &by.name).await.map_err(|failed| {
+        error!(%role, "cannot switch it: {failed:#}");
+        Problem::new(Kind::Unreachable, format!("{role} could not be switched: {failed:#}"))
+    })?;
+    info!(%role, enabled, by = by.name, "role switched");
+    Ok((StatusCode::OK, json!({"success": true, "role": role, "enabled": enabled})))
+}
+
+fn answered(answer: Result<(StatusCode, serde_json::Value), Problem>) -> Response {
+    match answer {
+        Ok((status, document)) => (status, Json(document)).into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Who commands. There are no accounts yet: whoever reaches this port may do all.
+fn person(headers: &HeaderMap) -> Result<Person, Problem> {
+    let name = header(headers, OPERATOR)?.unwrap_or(NOBODY_NAMED).to_owned();
+    Ok(Person { name, rank: Rank::Approver })
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Problem> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    let text = value.to_str().ok().map(str::trim);
+    match text.filter(|text| (1..=MAX_HEADER_CHARS).contains(&text.len())) {
+        Some(text) => Ok(Some(text)),
+        None => {
+            let expected = format!("1 to {MAX_HEADER_CHARS} printable ASCII characters");
+            Err(Problem::of_faults(vec![Fault::new(
+                Reason::BadText,
+                name,
+                format_args!("{value:?}"),
+                expected,
+            )]))
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The gateway's flags and environment variables.
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+use mesh::BadConfiguration;
+use mesh::args::{Cli, MeshArgs};
+use proto::time::Period;
+
+use crate::feed::{DrawdownUnit, Feed, FeedKind};
+use crate::keys::Keys;
+
+/// The gateway: Redis and HTTP on one side, the mesh on the other.
+///
+/// It takes events from the backend's Redis streams into the mesh, writes decisions back to Redis, and serves the HTTP API.
+#[derive(Debug, Clone, Parser)]
+#[command(version)]
+pub struct GatewayArgs {
+    #[command(flatten)]
+    mesh: MeshArgs,
+
+    /// The backend's Redis
+    #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", value_name = "URL")]
+    pub redis_url: String,
+
+    /// What every key in Redis begins with
+    #[arg(long, env = "FED_STREAM_PREFIX", default_value = "quantum:", value_name = "PREFIX")]
+    pub stream_prefix: String,
+
+    /// How the backend writes drawdowns: 0.035, 3.5 or -0.035 for 3.5 %
+    #[arg(long, env = "FED_DRAWDOWN_UNIT", value_enum, default_value_t = DrawdownUnit::Fraction, value_name = "UNIT")]
+    pub drawdown_unit: DrawdownUnit,
+
+    /// Older events build memory but may not loosen anything
+    #[arg(long, env = "FED_MAX_EVENT_AGE", default_value = "60s", value_name = "PERIOD")]
+    pub max_event_age: Period,
+
+    /// Events whose time lies further ahead than this are refused
+    #[arg(long, env = "FED_MAX_SKEW", default_value = "60s", value_name = "PERIOD")]
+    pub max_skew: Period,
+
+    /// How long an effective-policy document lives unless it is renewed; at least 3s
+    #[arg(long, env = "FED_EFFECTIVE_TTL", default_value = "90s", value_name = "PERIOD")]
+    pub effective_ttl: Period,
+
+    /// Go on with a Redis whose maxmemory-policy is not noeviction: it may drop streams, and our position with them
+    #[arg(long, env = "FED_ALLOW_EVICTION")]
+    pub allow_eviction: bool,
+
+    /// Where the HTTP API is served
+    #[arg(long, env = "FED_HTTP_ADDR", default_value = "127.0.0.1:8001", value_name = "HOST:PORT")]
+    pub http_addr: String,
+
+    /// Serve HTTP to other machines although there are no accounts yet: whoever reaches the port may command
+    #[arg(long, env = "FED_ALLOW_REMOTE")]
+    pub insecure_allow_remote: bool,
+
+    /// An origin whose pages may command; any origin may read. May be given several times, or separated by commas
+    #[arg(long, env = "FED_CORS_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
+    pub cors_origin: Vec<String>,
+}
+
+impl Cli for GatewayArgs {
+    fn mesh(&self) -> &MeshArgs {
+        &self.mesh
+    }
+}
+
+/// The shortest life of an effective document: it is renewed three times in it.
+const MIN_EFFECTIVE_TTL: Period = Period::from_secs(3);
+
+impl GatewayArgs {
+    /// The names of everything in Redis.
+    pub fn keys(&self) -> Keys {
+        Keys::new(self.stream_prefix.clone())
+    }
+
+    /// The streams that events come from.
+    pub fn feeds(&self) -> Vec<Feed> {
+        let keys = self.keys();
+        let feed = |kind: FeedKind| Feed {
+            kind,
+            stream: keys.stream(kind.event_type()),
+            drawdown: self.drawdown_unit,
+        };
+        FeedKind::ALL.into_iter().map(feed).collect()
+    }
+
+    /// Checks what the parser cannot.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn check(&self) -> Result<(), BadConfiguration> {
+        let mut wrong = Vec::new();
+        if self.effective_ttl < MIN_EFFECTIVE_TTL {
+            wrong.push(format!(
+                "--effective-ttl {}: expected at least {MIN_EFFECTIVE_TTL}",
+                self.effective_ttl
+            ));
+        }
+        for origin in self.cors_origin.iter().filter(|origin| !is_origin(origin)) {
+            wrong.push(format!("--cors-origin {origin:?}: expected something like https://desk.example"));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(BadConfiguration::new(wrong.join("\n"))) }
+    }
+
+    /// Checks that an address may be served on.
+    ///
+    /// # Errors
+    /// It can be reached by others, and nobody allowed that.
+    pub fn check_bound(&self, address: SocketAddr) -> Result<(), BadConfiguration> {
+        if address.ip().is_loopback() || self.insecure_allow_remote {
+            return Ok(());
+        }
+        Err(BadConfiguration::new(format!(
+            "--http-addr {address} can be reached by other machines, and there are no accounts yet: whoever reaches it may \
+             command. Serve on 127.0.0.1, or allow it with --insecure-allow-remote behind something that checks who calls"
+        )))
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| !host.is_empty() && !host.contains('/') && host.is_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn args(args: &[&str]) -> GatewayArgs {
+        GatewayArgs::try_parse_from([&["gateway"], args].concat()).unwrap()
+    }
+
+    #[test]
+    fn every_flag_has_help_and_a_variable() {
+        let command = GatewayArgs::command();
+        command.clone().debug_assert();
+        for arg in command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()))
+        {
+            assert!(arg.get_help().is_some(), "{arg}");
+            assert!(arg.get_env().is_some(), "{arg}");
+        }
+    }
+
+    #[test]
+    fn feeds_are_the_three_of_the_backend() {
+        let feeds = args(&["--drawdown-unit", "percent"]).feeds();
+        let streams: Vec<&str> = feeds.iter().map(|feed| feed.stream.as_str()).collect();
+        assert_eq!(
+            streams,
+            [
+                "quantum:stream:portfolio.snapshot_updated",
+                "quantum:stream:system.health_updated",
+                "quantum:stream:model.performance_updated"
+            ]
+        );
+        assert!(feeds.iter().all(|feed| feed.drawdown == DrawdownUnit::Percent));
+    }
+
+    #[test]
+    fn others_are_served_only_where_that_is_allowed() {
+        let address = "0.0.0.0:8001".parse().unwrap();
+        assert!(args(&[]).check_bound("127.0.0.1:8001".parse().unwrap()).is_ok());
+        assert!(args(&[]).check_bound(address).unwrap_err().to_string().contains("--insecure-allow-remote"));
+        assert!(args(&["--insecure-allow-remote"]).check_bound(address).is_ok());
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let wrong = args(&["--effective-ttl", "1s", "--cors-origin", "desk.example,https://a.example/x"]);
+        let told = wrong.check().unwrap_err().to_string();
+        assert_eq!(told.lines().count(), 3, "{told}");
+        assert!(args(&["--cors-origin", "https://desk.example"]).check().is_ok());
+    }
+}

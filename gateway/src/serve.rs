@@ -1,0 +1,128 @@
+//! Wiring: everything that can fail at the start, then the tasks.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use mesh::roster::Roster;
+use mesh::streams::{MeshConfig, check};
+use mesh::{BadConfiguration, Node};
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use crate::api::command::Commander;
+use crate::api::guard::Origins;
+use crate::api::{Api, router};
+use crate::args::GatewayArgs;
+use crate::emit::{self, Emit};
+use crate::ingest::{self, Ingest};
+use crate::metrics::Metrics;
+use crate::roles::Census;
+use crate::status::Status;
+use crate::view;
+
+/// Runs the gateway until shutdown is requested.
+///
+/// # Errors
+/// Something that it cannot start with.
+pub async fn serve(args: GatewayArgs, node: Node) -> anyhow::Result<()> {
+    args.check()?;
+    let client = redis::Client::open(args.redis_url.as_str())
+        .map_err(|failed| BadConfiguration::new(format!("--redis-url: {failed}")))?;
+    let listener = listen(&args).await?;
+    let metrics = Metrics::register(&node.admin);
+    let wiring = node.admin.condition("start");
+    let wired = tokio::select! {
+        wired = look(&node) => wired,
+        () = node.shutdown.requested() => return Ok(()),
+    };
+    let (config, status) = match wired {
+        Err(_) if node.shutdown.is_requested() => return Ok(()),
+        wired => wired?,
+    };
+    Census::count(status.clone(), metrics.clone(), &node.shutdown);
+    start_redis(&args, &client, &node, &config, &status, &metrics);
+    serve_http(&args, listener, &node, config, status, metrics);
+    wiring.hold();
+    node.shutdown.requested().await;
+    Ok(())
+}
+
+async fn listen(args: &GatewayArgs) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind(&args.http_addr).await;
+    let listener = bound.with_context(|| format!("cannot serve HTTP on {}", args.http_addr))?;
+    let address = listener.local_addr().context("cannot read the bound HTTP address")?;
+    args.check_bound(address)?;
+    if !address.ip().is_loopback() {
+        warn!(%address, "HTTP is open to other machines and there are no accounts: whoever reaches it may command");
+    }
+    Ok(listener)
+}
+
+/// What the mesh is and has come to.
+async fn look(node: &Node) -> anyhow::Result<(MeshConfig, Arc<Status>)> {
+    let config = check(&node.nats).await?;
+    let view = view::follow::watch(node, &config).await?;
+    let roster = Roster::watch(&node.nats, &config, &node.shutdown).await?;
+    let census = Census::watch(&node.nats, &node.shutdown).await?;
+    Ok((config, Arc::new(Status { view, census, roster })))
+}
+
+fn start_redis(
+    args: &GatewayArgs,
+    client: &redis::Client,
+    node: &Node,
+    config: &MeshConfig,
+    status: &Arc<Status>,
+    metrics: &Metrics,
+) {
+    let options = ingest::Options {
+        keys: args.keys(),
+        max_event_age: args.max_event_age,
+        max_skew: args.max_skew,
+        allow_eviction: args.allow_eviction,
+    };
+    for feed in args.feeds() {
+        let name = format!("ingest {}", feed.kind);
+        let ingest = Ingest::new(
+            feed,
+            options.clone(),
+            client.clone(),
+            node.clone(),
+            config.clone(),
+            status.view.clone(),
+            metrics.clone(),
+        );
+        node.shutdown.spawn(name, ingest.run());
+    }
+    let options = emit::Options {
+        keys: args.keys(),
+        document_ttl: args.effective_ttl.into(),
+        allow_eviction: args.allow_eviction,
+    };
+    let emit =
+        Emit::new(options, client.clone(), node.clone(), config.clone(), status.clone(), metrics.clone());
+    node.shutdown.spawn("emit", emit.run());
+}
+
+fn serve_http(
+    args: &GatewayArgs,
+    listener: TcpListener,
+    node: &Node,
+    config: MeshConfig,
+    status: Arc<Status>,
+    metrics: Metrics,
+) {
+    let commander = Commander { nats: node.nats.clone(), slots: config.slots, view: status.view.clone() };
+    let api = Api { status, commander, nats: node.nats.clone(), config, admin: node.admin.clone(), metrics };
+    let router = router(api, Origins(args.cors_origin.clone()));
+    if let Ok(address) = listener.local_addr() {
+        info!(%address, "serving HTTP");
+    }
+    let shutdown = node.shutdown.clone();
+    node.shutdown.spawn("http", async move {
+        let service = router.into_make_service();
+        let served =
+            axum::serve(listener, service).with_graceful_shutdown(async move { shutdown.requested().await });
+        served.await.context("the HTTP server ended")
+    });
+}

@@ -1,0 +1,114 @@
+//! How the federation is: what `/health`, the status and the health stream tell.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mesh::roster::Roster;
+use proto::id::Role;
+use proto::time::Time;
+use serde::Serialize;
+
+use crate::emit::encode::OutEntry;
+use crate::keys::FEDERATION_HEALTH;
+use crate::roles::{Census, Serving};
+use crate::view::View;
+
+/// All that is known, for whoever tells it.
+#[derive(Debug)]
+pub struct Status {
+    /// Portfolios and decisions.
+    pub view: Arc<View>,
+    /// Which roles answer.
+    pub census: Census,
+    /// Which roles are switched on.
+    pub roster: Roster,
+}
+
+/// One role's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RoleDetail {
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// What answers for it.
+    #[serde(flatten)]
+    pub serving: Serving,
+}
+
+/// In one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Word {
+    /// Everybody is there.
+    Healthy,
+    /// Somebody is missing.
+    Degraded,
+}
+
+/// What the health stream tells the backend.
+#[derive(Serialize)]
+struct HealthData {
+    status: Word,
+    active_roles: usize,
+    total_decisions: u64,
+}
+
+impl RoleDetail {
+    /// Whether it takes part: switched on, and somebody answers.
+    pub const fn is_active(&self) -> bool {
+        self.enabled && self.serving.replicas > 0
+    }
+}
+
+impl Status {
+    /// Every role of the mesh, and every other one that answers.
+    pub fn roles(&self) -> BTreeMap<Role, RoleDetail> {
+        let roster = self.roster.roles();
+        let mut serving = self.census.latest();
+        for role in Role::ALL {
+            serving.entry(role).or_default();
+        }
+        let detail = |(role, serving): (Role, Serving)| {
+            let enabled = roster.is_enabled(&role);
+            (role, RoleDetail { enabled, serving })
+        };
+        serving.into_iter().map(detail).collect()
+    }
+
+    /// The roles that take part.
+    pub fn active_roles(&self) -> usize {
+        self.roles().values().filter(|detail| detail.is_active()).count()
+    }
+
+    /// What is amiss, by name; nothing when all is well. `open` is what this process itself waits for.
+    pub fn amiss(&self, mut open: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        for (role, detail) in self.roles() {
+            if !detail.enabled {
+                open.insert(role.to_string(), "switched off".to_owned());
+            } else if detail.serving.replicas == 0 {
+                open.insert(role.to_string(), "nobody answers".to_owned());
+            }
+        }
+        open
+    }
+
+    /// The entry of the health stream.
+    ///
+    /// # Errors
+    /// None: what it holds has a JSON form.
+    pub fn health_entry(&self, now: Time) -> Result<OutEntry, serde_json::Error> {
+        let amiss = self.amiss(BTreeMap::new());
+        let data = HealthData {
+            status: Word::of(&amiss),
+            active_roles: self.active_roles(),
+            total_decisions: self.view.counts().decisions,
+        };
+        OutEntry::new(FEDERATION_HEALTH, now, &data)
+    }
+}
+
+impl Word {
+    /// The word for what is amiss.
+    pub fn of(amiss: &BTreeMap<String, String>) -> Self {
+        if amiss.is_empty() { Self::Healthy } else { Self::Degraded }
+    }
+}
