@@ -1,5 +1,7 @@
 //! A day in the life of a portfolio, as data: chapters of beats, one beat every two seconds.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 /// A part of the day.
@@ -56,6 +58,10 @@ pub struct Model {
     days_since_training: u32,
 }
 
+/// How long a beat takes.
+pub const BEAT: Duration = Duration::from_secs(2);
+/// The worst drawdown that the portfolio reported before this day.
+pub const WORST_BEFORE: f64 = 0.031;
 /// Equity when the day began.
 const START_USD: f64 = 23_500.0;
 
@@ -257,8 +263,8 @@ mod tests {
 
     #[test]
     fn the_day_takes_about_two_minutes() {
-        let seconds = all().len() * 2;
-        assert!((90..=140).contains(&seconds), "{seconds} s");
+        let length = BEAT * u32::try_from(all().len()).unwrap();
+        assert!((90..=140).contains(&length.as_secs()), "{length:?}");
     }
 
     #[test]

@@ -6,13 +6,11 @@ use anyhow::Result;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
-use super::day::{Beat, Chapter, DAY, EVENING};
+use super::day::{BEAT, Beat, Chapter, DAY, EVENING, WORST_BEFORE};
 use super::operator::Operator;
 use super::producer::Producer;
 use crate::said::Said;
 
-/// How long a beat takes.
-const BEAT: Duration = Duration::from_secs(2);
 /// How long a beat takes when the day is over: the portfolio goes on, calmly.
 const EVENING_BEAT: Duration = Duration::from_secs(5);
 /// The portfolio of the demo: the one of snapshots that name none.
@@ -30,9 +28,6 @@ pub struct Demo {
     /// Ends the play.
     pub stop: CancellationToken,
 }
-
-/// The worst drawdown that the portfolio reported before this day.
-const WORST_BEFORE: f64 = 0.031;
 
 impl Demo {
     /// Plays the day once, or over and over; then keeps a calm pulse until stopped.
