@@ -1,0 +1,219 @@
+//! The model: a portfolio's events one after another, everybody with interest heard, each event ruled once.
+
+use std::collections::BTreeMap;
+
+use court::Matter;
+use proto::case::{Case, ReviewCase};
+use proto::chain::Chain;
+use proto::event::{Body, ClockDue, Event, Source};
+use proto::id::{EventId, PortfolioId, Role, RulingHash, Sequence};
+use proto::ledger::Ledger;
+use proto::proposal::Proposal;
+use proto::ruling::{Absence, Heard, HeardReview, Hearing, Position, Ruling};
+use proto::time::Time;
+use proto::wire::{Message as _, Schema};
+
+use crate::policy::{Book, Policies};
+
+/// The identity of the model's own stream of events.
+const STREAM: &str = "model";
+
+/// The whole mesh in one process.
+#[derive(Debug)]
+pub struct Model {
+    policies: Policies,
+    absent: BTreeMap<Role, Absence>,
+    portfolios: BTreeMap<PortfolioId, Standing>,
+    sequence: Sequence,
+}
+
+/// Where a portfolio stands.
+#[derive(Debug)]
+struct Standing {
+    chain: Chain,
+    ledger: Ledger,
+}
+
+impl Model {
+    /// A mesh that begins empty, with every role present.
+    #[must_use]
+    pub fn new(policies: Policies) -> Self {
+        Self { policies, absent: BTreeMap::new(), portfolios: BTreeMap::new(), sequence: Sequence(0) }
+    }
+
+    /// From now on this role does not answer; it is not heard until it is [`Model::present`] again.
+    pub fn absent(&mut self, role: Role, why: Absence) {
+        self.absent.insert(role, why);
+    }
+
+    /// From now on this role answers.
+    pub fn present(&mut self, role: &Role) {
+        self.absent.remove(role);
+    }
+
+    /// The ledger of a portfolio; none before its first event.
+    #[must_use]
+    pub fn ledger(&self, portfolio: &PortfolioId) -> Option<&Ledger> {
+        self.portfolios.get(portfolio).map(|standing| &standing.ledger)
+    }
+
+    /// Rules an event, and before it every timer that is due by then. Nothing for an event that was ruled already.
+    ///
+    /// # Errors
+    /// A ruling that has no JSON form.
+    pub fn tell(&mut self, event: Event) -> Result<Vec<Ruling>, serde_json::Error> {
+        let mut rulings = self.pass(event.at)?;
+        self.sequence.0 += 1;
+        let position =
+            Position { stream: STREAM.to_owned(), sequence: self.sequence, through: self.sequence };
+        rulings.extend(self.rule(event, position)?);
+        Ok(rulings)
+    }
+
+    /// Lets time pass: rules every timer that is due until then, the earliest first.
+    ///
+    /// # Errors
+    /// A ruling that has no JSON form.
+    pub fn pass(&mut self, until: Time) -> Result<Vec<Ruling>, serde_json::Error> {
+        let mut rulings = Vec::new();
+        // The next due time of a portfolio is always past the one just ruled, so this ends.
+        while let Some((due, portfolio)) = self.next_due().filter(|(due, _)| *due <= until) {
+            self.sequence.0 += 1;
+            let position =
+                Position { stream: STREAM.to_owned(), sequence: self.sequence, through: self.sequence };
+            match self.rule(clock_due(&portfolio, due), position)? {
+                Some(ruling) => rulings.push(ruling),
+                None => break,
+            }
+        }
+        Ok(rulings)
+    }
+
+    /// When the next timer is due, and whose.
+    #[must_use]
+    pub fn next_due(&self) -> Option<(Time, PortfolioId)> {
+        let due = |(portfolio, standing): (&PortfolioId, &Standing)| {
+            let terms = &self.policies.of(portfolio).terms;
+            Some((court::next_due(terms, &standing.ledger)?, portfolio.clone()))
+        };
+        self.portfolios.iter().filter_map(due).min()
+    }
+
+    /// Rules one event as it stood in EVENTS, without any timer of the model's own: timers are among the events.
+    /// None when it was ruled already.
+    ///
+    /// # Errors
+    /// A ruling that has no JSON form.
+    pub fn rule(&mut self, event: Event, position: Position) -> Result<Option<Ruling>, serde_json::Error> {
+        let portfolio = event.portfolio.clone();
+        let book = self.policies.of(&portfolio);
+        let standing = self.portfolios.remove(&portfolio).unwrap_or_else(|| Standing {
+            chain: Chain::default(),
+            ledger: court::genesis(&book.terms, portfolio.clone()),
+        });
+        if court::already_ruled(&standing.ledger, &event) {
+            self.portfolios.insert(portfolio, standing);
+            return Ok(None);
+        }
+        let Standing { mut chain, ledger } = standing;
+        let ruling = self.hold(book, event, ledger, position, chain.hash);
+        chain.fold(ruling.version, ruling.previous, RulingHash::of(&ruling.to_bytes()?));
+        self.portfolios.insert(portfolio, Standing { chain, ledger: ruling.after.clone() });
+        Ok(Some(ruling))
+    }
+
+    /// One round, as the arbiter holds it.
+    fn hold(
+        &self,
+        book: &Book,
+        event: Event,
+        before: Ledger,
+        position: Position,
+        previous: RulingHash,
+    ) -> Ruling {
+        let roles = self.hear(book, &event, &before);
+        let mut matter =
+            Matter { position, previous, event, before, hearing: Hearing { roles, review: None } };
+        matter.hearing.review = self.review(book, &matter);
+        court::rule(&book.terms, matter)
+    }
+
+    fn hear(&self, book: &Book, event: &Event, before: &Ledger) -> BTreeMap<Role, Heard> {
+        let ledger = before.without_memories();
+        let interested = book.terms.seats.iter().filter(|(_, seat)| seat.interests.contains(&event.kind()));
+        let ask = |role: &Role| {
+            let case = Case {
+                event: event.clone(),
+                ledger: ledger.clone(),
+                base: book.terms.base.clone(),
+                memory: before.memories.get(role).cloned(),
+            };
+            let desk = self.desk(book, role)?;
+            let verdict = desk.evaluate(case).map_err(|error| invalid(&error))?;
+            Ok(Heard::Verdict { policy: self.policies.revision().clone(), verdict })
+        };
+        interested
+            .map(|(role, _)| (role.clone(), ask(role).unwrap_or_else(|why| Heard::Absent { why })))
+            .collect()
+    }
+
+    /// Asks the reviewer about what would still loosen; nobody is asked when nothing would.
+    fn review(&self, book: &Book, matter: &Matter) -> Option<HeardReview> {
+        let proposals = court::for_review(&book.terms, matter);
+        let (role, _) = book.terms.seats.iter().find(|(_, seat)| seat.reviews)?;
+        (!proposals.is_empty()).then(|| {
+            let opinion = self.opinion(book, role, matter, proposals);
+            opinion.unwrap_or_else(|why| HeardReview::Absent { role: role.clone(), why })
+        })
+    }
+
+    fn opinion(
+        &self,
+        book: &Book,
+        role: &Role,
+        matter: &Matter,
+        proposals: Vec<Proposal>,
+    ) -> Result<HeardReview, Absence> {
+        let memory = match matter.hearing.roles.get(role) {
+            Some(Heard::Verdict { verdict, .. }) => Some(verdict.memory.clone()),
+            Some(Heard::Absent { .. }) | None => matter.before.memories.get(role).cloned(),
+        };
+        let case = ReviewCase {
+            schema: Schema::Case,
+            event: matter.event.clone(),
+            ledger: matter.before.without_memories(),
+            memory,
+            proposals,
+        };
+        let vetoes = self.desk(book, role)?.review(case).map_err(|error| invalid(&error))?;
+        let vetoes = vetoes.ok_or_else(|| Absence::Invalid { error: format!("{role} does not review") })?;
+        Ok(HeardReview::Opinion { role: role.clone(), policy: self.policies.revision().clone(), vetoes })
+    }
+
+    fn desk<'a>(&self, book: &'a Book, role: &Role) -> Result<&'a dyn crate::roles::Desk, Absence> {
+        match self.absent.get(role) {
+            Some(why) => Err(why.clone()),
+            None => book.staff.get(role).map(AsRef::as_ref).ok_or(Absence::NoResponders),
+        }
+    }
+}
+
+fn invalid(error: &serde_json::Error) -> Absence {
+    Absence::Invalid { error: error.to_string() }
+}
+
+/// The event of a timer; the same as the arbiter makes for it.
+fn clock_due(portfolio: &PortfolioId, due: Time) -> Event {
+    let id = EventId::derive(&["clock", portfolio.as_str(), &due.to_string()]);
+    Event {
+        schema: Schema::Event,
+        id,
+        portfolio: portfolio.clone(),
+        at: due,
+        source: Source::Clock,
+        trace_id: id.into(),
+        correlation_id: id.to_string(),
+        stale: false,
+        body: Body::ClockDue(ClockDue { due }),
+    }
+}
