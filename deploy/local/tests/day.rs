@@ -123,7 +123,7 @@ impl Model {
         ruling
     }
 
-    fn publish(&mut self, kind: &str, payload: Value) {
+    fn publish(&mut self, kind: &str, payload: &Value) {
         let entry = EntryId { millis: self.now.as_millis().unsigned_abs() + 1, number: 0 };
         let source = Source::Redis { stream: kind.to_owned(), entry, through: entry };
         let body = serde_json::json!({ "type": kind, "data": payload });
@@ -159,10 +159,10 @@ impl Model {
         }
         for (number, beat) in chapter.beats.iter().enumerate() {
             *worst = worst.max(beat.drawdown_pct);
-            self.publish("system.health_updated", chapter.health.payload());
-            self.publish("portfolio.snapshot_updated", beat.payload(*worst));
+            self.publish("system.health_updated", &chapter.health.payload());
+            self.publish("portfolio.snapshot_updated", &beat.payload(*worst));
             if let Some(model) = chapter.models.get(number) {
-                self.publish("model.performance_updated", model.payload());
+                self.publish("model.performance_updated", &model.payload());
             }
             self.wait(i64::try_from(BEAT.as_millis()).unwrap());
         }
