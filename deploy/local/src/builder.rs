@@ -194,6 +194,7 @@ impl Builder {
             None => Some(tempfile::Builder::new().prefix("federation-").tempdir()?),
         };
         let names: Vec<String> = self.services.iter().map(ToString::to_string).collect();
+        let services = self.services.clone();
         let setup = self.settle(bins, temporary.as_ref().map(tempfile::TempDir::path))?;
         let mut mesh = Mesh::new(setup, temporary)?;
         mesh.start_servers().await?;
@@ -202,6 +203,11 @@ impl Builder {
             mesh.spawn_one(name)?;
         }
         mesh.wait_ready(&names).await?;
+        if services.contains(&Service::Gateway) {
+            let is_role = |service: &&Service| Service::ROLES.contains(service);
+            let roles: Vec<String> = services.iter().filter(is_role).map(ToString::to_string).collect();
+            mesh.wait_seen(&roles).await?;
+        }
         Ok(mesh)
     }
 

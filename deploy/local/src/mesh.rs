@@ -238,6 +238,25 @@ impl Mesh {
         }
     }
 
+    /// Waits until the gateway sees these roles.
+    ///
+    /// # Errors
+    /// Any process died meanwhile, or patience ran out.
+    pub async fn wait_seen(&mut self, roles: &[String]) -> Result<()> {
+        let deadline = Instant::now() + self.setup.patience;
+        loop {
+            self.bail_on_death()?;
+            let unseen = self.probe.unseen(&self.http_url(), roles).await;
+            if unseen.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("the gateway did not see {} within {:?}", unseen.join(", "), self.setup.patience);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     async fn still_waiting(&self, waiting: BTreeMap<String, String>) -> BTreeMap<String, String> {
         let mut still = BTreeMap::new();
         for name in waiting.into_keys() {

@@ -34,6 +34,19 @@ impl Probe {
             Err(_) => Some("does not answer yet".to_owned()),
         }
     }
+
+    /// The roles that the gateway does not see yet; a role may answer before the gateway has asked.
+    pub async fn unseen(&self, http_url: &str, roles: &[String]) -> Vec<String> {
+        let seen = self.replicas(http_url).await.unwrap_or_default();
+        let is_unseen =
+            |role: &&String| seen["role_details"][role.as_str()]["replicas"].as_u64().unwrap_or(0) == 0;
+        roles.iter().filter(is_unseen).cloned().collect()
+    }
+
+    async fn replicas(&self, http_url: &str) -> Result<serde_json::Value> {
+        let answer = self.client.get(format!("{http_url}/api/federation/status")).send().await?;
+        Ok(serde_json::from_str(&answer.text().await?)?)
+    }
 }
 
 /// The URL of a service's probes and metrics, as it wrote it to its admin file; none when it has not yet.
