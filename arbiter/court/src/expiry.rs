@@ -43,12 +43,13 @@ pub(crate) fn timed_mode(draft: &mut Draft) {
         return;
     }
     let next = Value::Mode(timed.mode.one_stage_looser());
+    let mode = format!("{:?}", timed.mode).to_uppercase();
     if cause_is_gone && may_step(draft, &next) {
-        let by = by_clock(draft, &format!("{:?} ended: its time ran out and its cause is gone", timed.mode));
+        let by = by_clock(draft, &format!("{mode} ended: its time ran out and its cause is gone"));
         draft.set_owned(next, Direction::Looser, by, None);
         draft.after.timed_mode = None;
     } else {
-        let by = by_clock(draft, &format!("{:?} extended: its cause was not seen to end", timed.mode));
+        let by = by_clock(draft, &format!("{mode} extended: its cause was not seen to end"));
         extend_mode(draft, TimedMode { until: draft.now.after(timed.duration), ..timed }, by, None);
     }
 }

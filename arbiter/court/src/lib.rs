@@ -1,10 +1,11 @@
 //! The court: the pure function from what was heard on an event to the ruling on it.
 //!
 //! No clock, no randomness, no I/O: the same matter and terms give the same bytes, so that a ruling can be recomputed
-//! from itself. Seven steps, in [`deliberate`]; the ledger's laws are in `audit`.
+//! from itself. Its seven steps stand in order in `deliberate`, at the end of this file.
 
 mod audit;
 mod book;
+mod bounds;
 mod conflict;
 mod decisions;
 mod draft;

@@ -1,7 +1,9 @@
 //! Operators: what they tighten takes effect at once; what they loosen against a hold names the hold, and takes an
 //! approver. No role is asked.
 
-use proto::command::{Command, Order, Rank, SomeLimits};
+mod wanted;
+
+use proto::command::{Command, Order, Rank};
 use proto::decision::{Author, Priority};
 use proto::event::Body;
 use proto::hold::Hold;
@@ -11,24 +13,18 @@ use proto::proposal::{Ask, Bound, Fact, Proposal};
 use proto::ruling::Refusal;
 use proto::terms::Terms;
 use proto::time::Period;
-use proto::value::{Kind, Limits, Mode, Value};
+use proto::value::{Kind, Mode, Value};
 
 use crate::draft::Draft;
 use crate::holds::{Asked, place, restate, sorted};
 use crate::matter::Matter;
 use crate::motion::{By, Motion};
+use wanted::{Wanted, loosest};
 
 const MODE: RuleId = RuleId::new("manual.mode");
 const LIMITS: RuleId = RuleId::new("manual.limits");
 const FREEZE: RuleId = RuleId::new("manual.freeze");
 const RELEASE: RuleId = RuleId::new("manual.release");
-
-/// A value by hand: a mode, or some of the limits while the others stay as they are.
-#[derive(Clone, Copy)]
-enum Wanted {
-    Mode(Mode),
-    Limits(SomeLimits),
-}
 
 /// The command as a proposal, so that it is ruled and recorded like any other.
 pub(crate) fn proposal(matter: &Matter, terms: &Terms) -> Option<Proposal> {
@@ -185,45 +181,6 @@ fn permit(draft: &Draft, command: &Command, holds: &[HoldId]) -> Result<(), Refu
     Ok(())
 }
 
-impl Wanted {
-    const fn kind(self) -> Kind {
-        match self {
-            Self::Mode(_) => Kind::Mode,
-            Self::Limits(_) => Kind::Limits,
-        }
-    }
-
-    fn check(self) -> Result<(), Refusal> {
-        match self {
-            Self::Limits(limits) if limits == SomeLimits::default() => {
-                Err(invalid("no limit is named".to_owned()))
-            }
-            Self::Limits(_) | Self::Mode(_) => Ok(()),
-        }
-    }
-
-    /// What is wanted, and `rest` where nothing is.
-    fn over(self, rest: &Value) -> Value {
-        match (self, rest) {
-            (Self::Mode(mode), _) => Value::Mode(mode),
-            (Self::Limits(some), Value::Limits(rest)) => Value::Limits(some.or(*rest)),
-            (Self::Limits(_), _) => rest.clone(),
-        }
-    }
-
-    /// Whether a hold stands against this; only a hold on the value itself stands against what does not loosen.
-    fn is_barred_by(self, hold: &Hold, loosens: bool) -> bool {
-        match &hold.bound {
-            Bound::Value { at } => at.kind() == self.kind() && self.over(at).is_looser_than(at),
-            Bound::Loosening => loosens,
-            Bound::Freeze { .. } => match self {
-                Self::Mode(mode) => loosens && mode == Mode::Live,
-                Self::Limits(_) => loosens,
-            },
-        }
-    }
-}
-
 fn earlier<'a>(ledger: &'a Ledger, rule: &RuleId) -> Option<&'a Hold> {
     ledger.holds.values().find(|hold| hold.owner == Author::Manual && hold.cause == *rule)
 }
@@ -236,21 +193,6 @@ fn unbound(ledger: &Ledger, terms: &Terms, kind: Kind) -> Value {
         Some(Bound::Freeze { .. } | Bound::Loosening) | None => {
             loosest(&ledger.owned.get(kind), &terms.base.get(kind))
         }
-    }
-}
-
-/// The looser of both, field by field.
-fn loosest(one: &Value, other: &Value) -> Value {
-    match (one, other) {
-        (Value::Mode(a), Value::Mode(b)) => Value::Mode(*a.min(b)),
-        (Value::Limits(a), Value::Limits(b)) => Value::Limits(Limits {
-            max_leverage: a.max_leverage.max(b.max_leverage),
-            max_position_size_usd: a.max_position_size_usd.max(b.max_position_size_usd),
-            max_drawdown_pct: a.max_drawdown_pct.max(b.max_drawdown_pct),
-            max_exposure_pct: a.max_exposure_pct.max(b.max_exposure_pct),
-            stop_loss_multiplier: a.stop_loss_multiplier.min(b.stop_loss_multiplier),
-        }),
-        _ => one.clone(),
     }
 }
 

@@ -14,7 +14,7 @@ use proto::time::Period;
 use proto::value::{Kind, Profile, ProfileTerms, Values};
 use serde::{Deserialize, Serialize};
 
-use crate::validity::check_value;
+use crate::bounds::check_value;
 
 /// The court's part of the policy file. Tables given in part are laid over the defaults, field by field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

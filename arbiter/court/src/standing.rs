@@ -70,6 +70,8 @@ pub(crate) fn put_in_force(
     direction: Direction,
 ) {
     if let Value::Mode(mode) = value {
+        // There is nothing to come back from LIVE to.
+        let duration = duration.filter(|_| mode != Mode::Live);
         draft.after.timed_mode =
             duration.map(|duration| TimedMode { mode, until: draft.now.after(duration), duration });
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{Index, select};
 use proto::case::Veto;
 use proto::command::{Command, Order, Person, Rank, SomeLimits};
 use proto::decision::{Priority, ResearchTask, Severity};
@@ -43,9 +43,20 @@ pub(crate) struct Wish {
     pub(crate) hold: usize,
 }
 
-/// A story of so many steps, mostly in the order of a quiet desk.
+/// A story of so many steps. Few different things are asked in it, some early and others later, so that what is asked again
+/// and again comes to be confirmed.
 pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
-    vec(step(), 1..most)
+    let asked = || vec(proposal(), 1..6);
+    let told = vec((step(), vec(any::<Index>(), 0..4)), 1..most);
+    (asked(), asked(), told).prop_map(|(early, late, told)| {
+        let third = told.len() / 3;
+        let chosen = told.into_iter().enumerate().map(|(number, (step, picks))| {
+            let asked = if number < third { &early } else { &late };
+            let says = picks.iter().map(|pick| pick.get(asked).clone()).collect();
+            Step { says, ..step }
+        });
+        chosen.collect()
+    })
 }
 
 /// The matter that a step makes of a ledger.
@@ -124,25 +135,24 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(EventKind::ClockDue),
         1 => Just(EventKind::Command),
     ];
-    let equity = prop_oneof![9 => 9000.0..11_000.0, 1 => -10.0..20_000.0];
+    let equity = prop_oneof![30 => 9000.0..11_000.0, 1 => -10.0..20_000.0];
     let absent = prop_oneof![
-        4 => Just(BTreeSet::new()),
+        8 => Just(BTreeSet::new()),
         1 => btree_set(select(Role::ALL.to_vec()), 1..4),
     ];
     let vetoes = prop_oneof![
         4 => Just(Some(Vec::new())),
-        1 => vec(select(Kind::ALL.to_vec()), 1..3).prop_map(Some),
+        1 => Just(Some(Kind::ALL.to_vec())),
         1 => Just(None),
     ];
-    let says = vec(proposal(), 0..5);
-    (gap, kind, prop::bool::weighted(0.1), equity, absent, says, vetoes, wish()).prop_map(
-        |(gap, kind, stale, equity, absent, says, vetoes, command)| Step {
+    (gap, kind, prop::bool::weighted(0.05), equity, absent, vetoes, wish()).prop_map(
+        |(gap, kind, stale, equity, absent, vetoes, command)| Step {
             gap,
             kind,
             stale,
             equity,
             absent,
-            says,
+            says: Vec::new(),
             vetoes,
             command,
         },

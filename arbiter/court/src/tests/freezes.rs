@@ -25,9 +25,9 @@ fn reviewed(rule: &'static str, minutes: i64) -> proto::proposal::Proposal {
 
 /// The minutes of the only FREEZE.
 fn minutes(ruling: &Ruling) -> u64 {
-    let mut freezes = ruling.decisions.iter().filter_map(|decision| match &decision.payload {
-        Payload::Freeze { duration_minutes, .. } => Some(*duration_minutes),
-        _ => None,
+    let mut freezes = ruling.decisions.iter().filter_map(|decision| {
+        let Payload::Freeze { duration_minutes, .. } = &decision.payload else { return None };
+        Some(*duration_minutes)
     });
     let minutes = freezes.next().unwrap();
     assert_eq!(freezes.next(), None);

@@ -17,6 +17,7 @@ fn nothing_but_proto_and_plain_data_is_depended_on() {
 fn no_source_asks_for_the_time_or_for_chance() {
     let sources = [
         include_str!("../book.rs"),
+        include_str!("../bounds.rs"),
         include_str!("../conflict.rs"),
         include_str!("../decisions.rs"),
         include_str!("../draft.rs"),

@@ -7,7 +7,7 @@ use proto::ruling::Finding;
 use proto::testing::base;
 use proto::value::{Allocation, Cashflow, Kind, Limits, Mode, Profile, Universe, Value};
 
-use crate::testing::{Story, finding, leverage, set, types};
+use crate::testing::{Round, Story, finding, leverage, set, types};
 
 #[test]
 fn a_tighter_value_is_in_force_at_once_and_told_in_full() {
@@ -38,7 +38,7 @@ fn it_needs_nobody_else() {
     let mut story = Story::unheard();
     let round = story.snapshot().says(set(&Role::CRO, "cro.x", leverage(5.0))).stale();
     let everybody_else = [Role::SUPERVISOR, Role::CEO, Role::CIO, Role::CFO, Role::RESEARCHER];
-    let ruling = everybody_else.iter().fold(round, |round, role| round.without(role)).rule();
+    let ruling = everybody_else.iter().fold(round, Round::without).rule();
     assert_eq!(types(&ruling), [DecisionType::RiskAdjustment]);
 }
 

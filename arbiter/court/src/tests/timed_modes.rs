@@ -6,7 +6,7 @@ use proto::proposal::{Ask, Proposal};
 use proto::ruling::{Finding, Ruling};
 use proto::value::{Kind, Mode, Value};
 
-use crate::testing::{Story, finding, mins, propose, secs, set, types};
+use crate::testing::{Story, finding, mins, propose, set, types};
 
 fn pause() -> Proposal {
     let ask = Ask::Set { value: Value::Mode(Mode::Paused), duration: Some(mins(30)) };
