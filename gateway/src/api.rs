@@ -50,7 +50,7 @@ pub struct Api {
 }
 
 /// Every route. `origins` may command from a browser; any may read.
-pub fn router(api: Api, origins: Origins) -> Router {
+pub fn router(api: Api, origins: &Origins) -> Router {
     let federation = Router::new()
         .route("/status", get(read::status))
         .route("/decisions", get(read::decisions))
@@ -74,7 +74,7 @@ pub fn router(api: Api, origins: Origins) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(origins.clone(), guard))
-        .layer(cors(&origins))
+        .layer(cors(origins))
 }
 
 async fn method_not_allowed(method: Method) -> Response {

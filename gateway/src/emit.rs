@@ -272,12 +272,18 @@ impl Emit {
         }
     }
 
-    /// Renews the documents while somebody governs: a reader that finds none goes to its own safe state.
+    /// Renews the documents of portfolios that somebody governs: a reader that finds none goes to its own safe state.
     async fn renew(&self, sink: &mut Sink) -> anyhow::Result<()> {
         if self.node.nats.client.connection_state() != State::Connected {
             debug!("not connected to NATS: the documents are not renewed");
             return Ok(());
         }
-        sink.renew(&self.status.view.ledgers()).await
+        let neglected = self.status.neglected(clock::now());
+        if !neglected.is_empty() {
+            error!(portfolios = ?neglected, "nobody rules on their events: their documents are not renewed");
+        }
+        let mut ledgers = self.status.view.ledgers();
+        ledgers.retain(|ledger| !neglected.contains(&ledger.portfolio));
+        sink.renew(&ledgers).await
     }
 }

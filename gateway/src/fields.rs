@@ -333,13 +333,13 @@ mod tests {
 
     use super::*;
 
-    fn object(value: Value) -> Map<String, Value> {
+    fn object(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
     #[test]
     fn everything_wrong_is_named_at_once() {
-        let object = object(json!({"a": "x", "b": -1, "c": 1.5, "d": "", "e": null}));
+        let object = object(&json!({"a": "x", "b": -1, "c": 1.5, "d": "", "e": null}));
         let mut fields = Fields::new(&object, Numbers::Json);
         fields.required_number(&["a"], Range::ANY);
         fields.required_number(&["b"], Range::NOT_NEGATIVE);
@@ -364,7 +364,7 @@ mod tests {
 
     #[test]
     fn text_is_a_number_only_where_there_is_no_other_way() {
-        let object = object(json!({"a": "1.5", "b": ""}));
+        let object = object(&json!({"a": "1.5", "b": ""}));
         assert_eq!(Fields::new(&object, Numbers::Text).required_number(&["a"], Range::ANY), Some(1.5));
         assert_eq!(Fields::new(&object, Numbers::Json).required_number(&["a"], Range::ANY), None);
         let mut plain = Fields::new(&object, Numbers::Text);
@@ -374,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_field_that_nobody_asked_for_is_a_fault_where_it_matters() {
-        let object = object(json!({"reason": "r", "max_leverge": 3}));
+        let object = object(&json!({"reason": "r", "max_leverge": 3}));
         let mut fields = Fields::new(&object, Numbers::Json);
         fields.required_text(&["reason"], 100);
         fields.optional_number(&["max_leverage"], Range::ANY);

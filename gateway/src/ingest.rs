@@ -10,6 +10,7 @@ pub mod plan;
 mod publish;
 pub mod source;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use proto::time::Period;
 use proto::wire::Message as _;
 use tracing::{error, info, warn};
 
-use self::decode::{Age, Defect, decode};
+use self::decode::{Age, Decoded, Defect, decode};
 use self::dlq::DeadLetters;
 use self::publish::Publisher;
 use self::source::{BATCH, Batch, Source};
@@ -176,13 +177,17 @@ impl Ingest {
                 (entry, read)
             })
             .collect();
-        let plan = plan::plan(&self.feed, session.after, &self.view.known(), &read);
+        let for_everybody =
+            |read: &Result<Decoded, _>| read.as_ref().is_ok_and(|read| read.portfolio.is_none());
+        let anybody = read.iter().any(|(_, read)| for_everybody(read));
+        let known = if anybody { self.view.known() } else { BTreeSet::new() };
+        let plan = plan::plan(&self.feed, session.after, &known, &read);
         session.publisher.publish(plan).await?;
         session.after = last;
         Ok(())
     }
 
-    fn count_defect(&self, read: &Result<decode::Decoded, Defect>) {
+    fn count_defect(&self, read: &Result<Decoded, Defect>) {
         if let Err(defect) = read {
             let event_type = self.feed.kind.event_type();
             let reason = defect.reason().as_str().to_owned();

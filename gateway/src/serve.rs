@@ -114,7 +114,7 @@ fn serve_http(
 ) {
     let commander = Commander { nats: node.nats.clone(), slots: config.slots, view: status.view.clone() };
     let api = Api { status, commander, nats: node.nats.clone(), config, admin: node.admin.clone(), metrics };
-    let router = router(api, Origins(args.cors_origin.clone()));
+    let router = router(api, &Origins(args.cors_origin.clone()));
     if let Ok(address) = listener.local_addr() {
         info!(%address, "serving HTTP");
     }

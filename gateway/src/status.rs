@@ -1,17 +1,20 @@
 //! How the federation is: what `/health`, the status and the health stream tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mesh::roster::Roster;
-use proto::id::Role;
-use proto::time::Time;
+use proto::id::{PortfolioId, Role};
+use proto::time::{Period, Time};
 use serde::Serialize;
 
 use crate::emit::encode::OutEntry;
 use crate::keys::FEDERATION_HEALTH;
 use crate::roles::{Census, Serving};
 use crate::view::View;
+
+/// How long an event may wait for its ruling: a round takes far less, and a new leader of RULINGS at most half of it.
+const RULING_PATIENCE: Period = Period::from_secs(30);
 
 /// All that is known, for whoever tells it.
 #[derive(Debug)]
@@ -79,8 +82,18 @@ impl Status {
         self.roles().values().filter(|detail| detail.is_active()).count()
     }
 
+    /// Portfolios that nobody governs: their events wait for a ruling.
+    pub fn neglected(&self, now: Time) -> BTreeSet<PortfolioId> {
+        self.view.neglected(now.before(RULING_PATIENCE))
+    }
+
     /// What is amiss, by name; nothing when all is well. `open` is what this process itself waits for.
-    pub fn amiss(&self, mut open: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    pub fn amiss(&self, mut open: BTreeMap<String, String>, now: Time) -> BTreeMap<String, String> {
+        let neglected = self.neglected(now);
+        if let Some(first) = neglected.first() {
+            let told = format!("events of {} portfolios ({first} …) wait for a ruling", neglected.len());
+            open.insert("arbiter".to_owned(), told);
+        }
         for (role, detail) in self.roles() {
             if !detail.enabled {
                 open.insert(role.to_string(), "switched off".to_owned());
@@ -96,7 +109,7 @@ impl Status {
     /// # Errors
     /// None: what it holds has a JSON form.
     pub fn health_entry(&self, now: Time) -> Result<OutEntry, serde_json::Error> {
-        let amiss = self.amiss(BTreeMap::new());
+        let amiss = self.amiss(BTreeMap::new(), now);
         let data = HealthData {
             status: Word::of(&amiss),
             active_roles: self.active_roles(),

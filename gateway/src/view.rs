@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use proto::decision::Decision;
+use proto::event::Event;
 use proto::id::{DecisionId, EventId, HoldId, PortfolioId, Sequence};
 use proto::ledger::Ledger;
 use proto::ruling::Ruling;
@@ -43,11 +44,14 @@ impl View {
         self.change(|state| state.take(ruling, sequence));
     }
 
-    /// Takes note of a portfolio that has no ruling yet.
-    pub fn meet(&self, portfolio: &PortfolioId) {
-        if !self.read(|state| state.knows(portfolio)) {
-            self.change(|state| state.meet(portfolio.clone()));
-        }
+    /// Takes note of an event that is stored now, and is to be ruled.
+    pub fn expect(&self, event: &Event, now: Time) {
+        self.change(|state| state.expect(event, now));
+    }
+
+    /// Portfolios with an event that has waited for its ruling since before this time: nobody governs them.
+    pub fn neglected(&self, before: Time) -> BTreeSet<PortfolioId> {
+        self.read(|state| state.neglected(before))
     }
 
     /// Every portfolio that has a ruling, or was seen since the start.

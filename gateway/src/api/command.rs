@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::connection::State;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use mesh::clock;
@@ -112,6 +113,13 @@ impl Commander {
     }
 
     async fn store(&self, event: &Event, headers: &async_nats::HeaderMap) -> Result<(), Problem> {
+        // The client would keep the command and send it whenever it is connected again, long after we said that it failed.
+        if self.nats.client.connection_state() != State::Connected {
+            return Err(Problem::new(
+                Kind::Unreachable,
+                "not connected to NATS: the command was not handed over",
+            ));
+        }
         let slot = event.portfolio.slot(self.slots);
         let subject = self.nats.subjects.event(slot, &event.portfolio, EventKind::Command);
         let payload = event.to_bytes().map_err(|failed| Problem::new(Kind::Internal, failed.to_string()))?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use mesh::clock;
 use proto::effective::Effective;
 use proto::id::{DecisionId, PortfolioId, Role};
 use proto::ledger::Ledger;
@@ -54,7 +55,7 @@ struct Portfolios {
 }
 
 pub(super) async fn health(State(api): State<Api>) -> Json<Health> {
-    let why = api.status.amiss(api.admin.open_conditions());
+    let why = api.status.amiss(api.admin.open_conditions(), clock::now());
     let roles_active = api.status.active_roles();
     let version = env!("CARGO_PKG_VERSION");
     Json(Health { status: Word::of(&why), service: SERVICE, version, roles_active, why })

@@ -72,7 +72,7 @@ impl Publisher {
         let payload = Bytes::from(event.to_bytes().context("an event has no JSON form")?);
         let stored = publish_until_stored(&self.nats, &subject, &headers, &payload, OUTLAST_ELECTION).await;
         let stored = stored.with_context(|| format!("cannot publish event {}", event.id))?;
-        self.view.meet(&event.portfolio);
+        self.view.expect(&event, clock::now());
         self.note(&event, stored);
         Ok(())
     }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use proto::decision::Decision;
-use proto::event::Body;
-use proto::id::{DecisionId, EventId, HoldId, PortfolioId, Sequence};
+use proto::event::{Body, Event, Source};
+use proto::id::{DecisionId, EntryId, EventId, HoldId, PortfolioId, Sequence};
 use proto::ledger::Ledger;
 use proto::ruling::Ruling;
 use proto::time::Time;
@@ -30,6 +30,14 @@ pub(super) struct State {
     ever: u64,
     commands: BTreeMap<EventId, Arc<Ruling>>,
     command_order: VecDeque<EventId>,
+    awaited: BTreeMap<(PortfolioId, String), Awaited>,
+}
+
+/// An entry whose event is stored and has no ruling yet.
+#[derive(Debug, Clone, Copy)]
+struct Awaited {
+    entry: EntryId,
+    since: Time,
 }
 
 /// A decision, and where the ruling that holds it stands in RULINGS, where that is known.
@@ -80,16 +88,43 @@ impl State {
             }
         }
         self.met.remove(&ruling.portfolio);
+        self.no_longer_await(&ruling.after);
         self.ledgers.insert(ruling.portfolio.clone(), Arc::new(ruling.after.clone()));
         if matches!(ruling.event.body, Body::Command(_)) {
             self.remember_command(ruling);
         }
     }
 
-    pub(super) fn meet(&mut self, portfolio: PortfolioId) {
-        if self.met.len() < MAX_MET {
+    fn meet(&mut self, portfolio: PortfolioId) {
+        if self.met.len() < MAX_MET && !self.ledgers.contains_key(&portfolio) {
             self.met.insert(portfolio);
         }
+    }
+
+    /// Takes note of an event that is stored. One for each portfolio and stream is enough: they are ruled in order.
+    pub(super) fn expect(&mut self, event: &Event, now: Time) {
+        let Source::Redis { stream, entry, .. } = &event.source else { return };
+        self.meet(event.portfolio.clone());
+        let ledger = self.ledgers.get(&event.portfolio);
+        if !ledger.is_some_and(|ledger| is_ruled(ledger, stream, *entry)) {
+            let key = (event.portfolio.clone(), stream.clone());
+            self.awaited.entry(key).or_insert(Awaited { entry: *entry, since: now });
+        }
+    }
+
+    fn no_longer_await(&mut self, ledger: &Ledger) {
+        for (stream, ruled) in &ledger.ruled.entries {
+            let key = (ledger.portfolio.clone(), stream.clone());
+            if self.awaited.get(&key).is_some_and(|awaited| awaited.entry <= *ruled) {
+                self.awaited.remove(&key);
+            }
+        }
+    }
+
+    /// Portfolios with an event that has waited for its ruling since before this time.
+    pub(super) fn neglected(&self, before: Time) -> BTreeSet<PortfolioId> {
+        let neglected = self.awaited.iter().filter(|(_, awaited)| awaited.since < before);
+        neglected.map(|((portfolio, _), _)| portfolio.clone()).collect()
     }
 
     /// Remembers a decision; false when it was known.
@@ -119,10 +154,6 @@ impl State {
         {
             self.commands.remove(&oldest);
         }
-    }
-
-    pub(super) fn knows(&self, portfolio: &PortfolioId) -> bool {
-        self.ledgers.contains_key(portfolio) || self.met.contains(portfolio)
     }
 
     pub(super) fn known(&self) -> BTreeSet<PortfolioId> {
@@ -181,6 +212,10 @@ impl State {
     pub(super) fn last_decision_at(&self) -> Option<Time> {
         self.decisions.iter().map(|said| said.decision.timestamp).max()
     }
+}
+
+fn is_ruled(ledger: &Ledger, stream: &str, entry: EntryId) -> bool {
+    ledger.ruled.entries.get(stream).is_some_and(|ruled| *ruled >= entry)
 }
 
 #[cfg(test)]

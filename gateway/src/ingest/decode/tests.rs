@@ -35,7 +35,7 @@ fn snapshot() -> Value {
     })
 }
 
-fn with(mut value: Value, changes: Value) -> Value {
+fn with(mut value: Value, changes: &Value) -> Value {
     for (name, change) in changes.as_object().unwrap() {
         value[name] = change.clone();
     }
@@ -52,17 +52,13 @@ fn bad(kind: FeedKind, entry: &Entry) -> (Reason, Vec<String>) {
 }
 
 fn snapshot_of(decoded: &Decoded) -> &proto::event::Snapshot {
-    match &decoded.body {
-        Body::Snapshot(snapshot) => snapshot,
-        other => panic!("{other:?}"),
-    }
+    let Body::Snapshot(snapshot) = &decoded.body else { panic!("no snapshot: {decoded:?}") };
+    snapshot
 }
 
 fn health_of(decoded: Decoded) -> Health {
-    match decoded.body {
-        Body::Health(health) => health,
-        other => panic!("{other:?}"),
-    }
+    let Body::Health(health) = decoded.body else { panic!("no health: {:?}", decoded.body) };
+    health
 }
 
 #[test]
@@ -115,9 +111,9 @@ fn the_spellings_of_the_real_publisher_are_accepted_and_unknown_fields_ignored()
 
 #[test]
 fn the_first_spelling_wins_and_null_is_absence() {
-    let both = with(snapshot(), json!({"daily_drawdown_pct": 0.5}));
+    let both = with(snapshot(), &json!({"daily_drawdown_pct": 0.5}));
     assert_eq!(snapshot_of(&good(FeedKind::Snapshot, &both)).drawdown_pct.get(), 0.035);
-    let null = with(snapshot(), json!({"drawdown_pct": null, "daily_drawdown_pct": 0.5}));
+    let null = with(snapshot(), &json!({"drawdown_pct": null, "daily_drawdown_pct": 0.5}));
     assert_eq!(snapshot_of(&good(FeedKind::Snapshot, &null)).drawdown_pct.get(), 0.5);
 }
 
@@ -168,11 +164,11 @@ fn traces_and_correlations_come_from_the_entry_or_its_wrapper() {
 fn drawdowns_are_read_in_the_unit_of_their_source() {
     for (unit, sent, wrong) in [(DrawdownUnit::Percent, 5.0, 101.0), (DrawdownUnit::Negative, -0.05, 0.05)] {
         let feed = Feed { drawdown: unit, ..feed(FeedKind::Snapshot) };
-        let value = with(snapshot(), json!({"drawdown_pct": sent, "max_drawdown_pct": sent}));
+        let value = with(snapshot(), &json!({"drawdown_pct": sent, "max_drawdown_pct": sent}));
         let decoded = decode(&feed, &payload(&value), &age()).unwrap();
         assert_eq!(snapshot_of(&decoded).drawdown_pct.get(), 0.05, "{unit:?}");
         assert_eq!(snapshot_of(&decoded).max_drawdown_pct.unwrap().get(), 0.05, "{unit:?}");
-        let wrong = with(snapshot(), json!({"drawdown_pct": wrong}));
+        let wrong = with(snapshot(), &json!({"drawdown_pct": wrong}));
         assert_eq!(decode(&feed, &payload(&wrong), &age()).unwrap_err().reason(), Reason::OutOfRange);
     }
 }
@@ -181,8 +177,8 @@ fn drawdowns_are_read_in_the_unit_of_their_source() {
 fn an_old_event_is_stale_by_its_entry_or_by_its_own_time() {
     let old_entry = Entry { id: "1769851730000-0".parse().unwrap(), ..payload(&snapshot()) };
     assert!(decode(&feed(FeedKind::Snapshot), &old_entry, &age()).unwrap().stale);
-    assert!(good(FeedKind::Snapshot, &with(snapshot(), json!({"timestamp": "2026-01-31T09:28:59Z"}))).stale);
-    assert!(!good(FeedKind::Snapshot, &with(snapshot(), json!({"timestamp": "2026-01-31T09:29:01"}))).stale);
+    assert!(good(FeedKind::Snapshot, &with(snapshot(), &json!({"timestamp": "2026-01-31T09:28:59Z"}))).stale);
+    assert!(!good(FeedKind::Snapshot, &with(snapshot(), &json!({"timestamp": "2026-01-31T09:29:01"}))).stale);
 }
 
 /// Each malformed snapshot, and what is said of it: field, seen, expected.
@@ -277,7 +273,7 @@ fn malformed_snapshots_are_refused_with_field_value_and_expectation() {
         ),
     ];
     for (change, reason, mistake) in cases {
-        let seen = bad(FeedKind::Snapshot, &payload(&with(snapshot(), change)));
+        let seen = bad(FeedKind::Snapshot, &payload(&with(snapshot(), &change)));
         assert_eq!(seen, (reason, vec![mistake.to_owned()]));
     }
 }

@@ -69,12 +69,37 @@ fn decisions_known_from_the_start_are_not_counted_twice() {
     assert_eq!(state.counts().modes, BTreeMap::from([(Mode::Live, 1)]));
 }
 
+/// The `number`th snapshot of a portfolio, as it came from Redis.
+fn from_redis(id: &str, number: u64) -> Event {
+    let entry = EntryId { millis: number, number: 0 };
+    let source = Source::Redis { stream: "s".to_owned(), entry, through: entry };
+    Event { source, ..snapshot_event(&portfolio(id), number) }
+}
+
 #[test]
 fn a_portfolio_is_known_once_it_was_seen_or_ruled() {
     let mut state = state(&["a"], 1);
-    state.meet(portfolio("b"));
+    state.expect(&from_redis("b", 1), Time::default());
     assert_eq!(state.known(), [portfolio("a"), portfolio("b")].into());
     assert!(state.ledger(&portfolio("b")).is_none());
+}
+
+#[test]
+fn a_portfolio_whose_events_are_not_ruled_is_neglected() {
+    let mut state = State::default();
+    let at = |millis: i64| Time::from_millis(millis);
+    state.expect(&from_redis("a", 1), at(100));
+    state.expect(&from_redis("a", 2), at(200));
+    state.expect(&from_redis("b", 1), at(300));
+    assert_eq!(state.neglected(at(100)), [].into());
+    assert_eq!(state.neglected(at(250)), [portfolio("a")].into());
+
+    let mut ruling = ruling(from_redis("a", 2), 1, RulingHash::default(), Mode::Paused);
+    ruling.after.ruled.entries.insert("s".to_owned(), EntryId { millis: 2, number: 0 });
+    state.take(ruling, Sequence(1));
+    assert_eq!(state.neglected(at(1000)), [portfolio("b")].into());
+    state.expect(&from_redis("a", 2), at(400));
+    assert_eq!(state.neglected(at(1000)), [portfolio("b")].into(), "what is ruled is not waited for");
 }
 
 #[test]

@@ -1,0 +1,184 @@
+//! What people read and command.
+
+use anyhow::Result;
+use bytes::Bytes;
+use proto::decision::{Author, Priority};
+use proto::event::{Body, Event};
+use proto::id::{HoldId, RuleId, RulingHash};
+use proto::proposal::{Ask, Proposal};
+use proto::ruling::{Finding, Outcome, Ruling};
+use proto::subject::Stream;
+use proto::value::{Mode, Value as Governed};
+use proto::wire::Message as _;
+use serde_json::{Value, json};
+
+use crate::support::{World, wait_for};
+use crate::testing::{portfolio, ruling, snapshot_event, stored};
+
+async fn publish(world: &World, ruling: &Ruling) -> Result<RulingHash> {
+    let subject = world.nats.subjects.ruling(ruling.portfolio.slot(Default::default()), &ruling.portfolio);
+    let (bytes, hash) = stored(ruling);
+    world.nats.jetstream.publish(subject, Bytes::from(bytes)).await?.await?;
+    Ok(hash)
+}
+
+/// Rules on a command as an arbiter would that grants it.
+fn granted(event: Event) -> Ruling {
+    let mut ruling = ruling(event, 1, RulingHash::default(), Mode::Paused);
+    ruling.decisions[0].role_source = Author::Manual;
+    let decision = ruling.decisions[0].decision_id;
+    let proposal = Proposal {
+        author: Author::Manual,
+        rule: RuleId::new("manual.mode"),
+        priority: Priority::High,
+        ask: Ask::Set { value: Governed::Mode(Mode::Paused), duration: None },
+        facts: Vec::new(),
+    };
+    ruling.outcomes.push(Outcome { proposal, result: Finding::Decided { decision } });
+    ruling
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_is_an_event_and_answers_with_its_ruling() -> Result<()> {
+    let world = World::start().await?;
+    let body = json!({"mode": "PAUSED", "reason": "news"});
+    let order = || {
+        let request = world.client.post(world.url("/api/federation/mode")).json(&body);
+        world.send(request.header("Idempotency-Key", "k-1").header("X-Operator", "ada"))
+    };
+    let (status, pending) = order().await?;
+    assert_eq!((status, &pending["success"]), (202, &json!(false)), "nobody rules yet: {pending}");
+    let (_, again) = order().await?;
+    assert_eq!(pending["event_id"], again["event_id"]);
+    let events = world.messages(Stream::Events).await?;
+    assert_eq!(events.len(), 1, "the same key is the same event");
+    let event = Event::from_bytes(events[0].1.to_string().as_bytes())?;
+    let Body::Command(command) = &event.body else { panic!("no command: {event:?}") };
+    assert_eq!(command.by.name, "ada");
+
+    let ruling = granted(event);
+    publish(&world, &ruling).await?;
+    let (status, answer) = order().await?;
+    assert_eq!(
+        (status, &answer["success"], &answer["mode"]),
+        (200, &json!(true), &json!("PAUSED")),
+        "{answer}"
+    );
+    let id = ruling.decisions[0].decision_id.to_string();
+    assert_eq!(answer["decision_id"], id.as_str());
+    let (_, list) = world.get("/api/federation/decisions?role=manual").await?;
+    assert_eq!((&list["total"], &list["decisions"][0]["decision_id"]), (&json!(1), &json!(id)));
+    let (_, one) = world.get(&format!("/api/federation/decisions/{id}")).await?;
+    assert_eq!(one["why"]["event"]["body"]["data"]["by"]["name"], "ada", "{one}");
+    let other =
+        world.client.post(world.url("/api/federation/mode")).json(&json!({"mode": "LIVE", "reason": "x"}));
+    let (status, problem) = world.send(other.header("Idempotency-Key", "k-1")).await?;
+    assert_eq!(status, 422, "{problem}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_state_is_read_back_after_a_restart() -> Result<()> {
+    let mut world = World::servers().await?;
+    let first = ruling(snapshot_event(&portfolio("alpha"), 1), 1, RulingHash::default(), Mode::Paused);
+    let hash = publish(&world, &first).await?;
+    let decision = first.decisions[0].to_bytes()?;
+    let subject = world.nats.subjects.decision(&first.portfolio, first.decisions[0].decision_type());
+    world.nats.jetstream.publish(subject, decision.into()).await?.await?;
+    world.start_gateway().await?;
+    let (_, status) = world.get("/api/federation/status").await?;
+    assert_eq!(status["total_decisions"], 1, "{status}");
+    assert_eq!(status["last_update"], json!(first.decisions[0].timestamp));
+    assert_eq!(status["portfolios"]["mode"], json!({"PAUSED": 1}));
+    let second = ruling(snapshot_event(&portfolio("alpha"), 2), 2, hash, Mode::Live);
+    publish(&world, &second).await?;
+    wait_for("the second ruling", || async {
+        let (_, told) = world.get("/api/federation/portfolios/alpha").await?;
+        Ok((told["ledger"]["version"] == 2).then_some(()))
+    })
+    .await?;
+    assert_eq!(world.get("/api/federation/status").await?.1["total_decisions"], 2);
+    // The first is known from DECISIONS alone: its ruling has to be looked for.
+    let id = first.decisions[0].decision_id;
+    let (_, one) = world.get(&format!("/api/federation/decisions/{id}")).await?;
+    assert_eq!(one["why"]["ruling"], 1, "{one}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_are_switched_and_shown() -> Result<()> {
+    let world = World::start().await?;
+    let (_, health) = world.get("/health").await?;
+    assert_eq!((&health["status"], &health["why"]["cro"]), (&json!("degraded"), &json!("nobody answers")));
+    let nothing = Value::Null;
+    let (status, answer) = world.post("/api/federation/roles/cro/disable", &nothing).await?;
+    assert_eq!((status, &answer["enabled"]), (200, &json!(false)), "{answer}");
+    let (_, told) = world.get("/api/federation/status").await?;
+    assert_eq!(told["role_details"]["cro"]["enabled"], false, "in force before success is said");
+    assert_eq!(told["roles"].as_object().unwrap().len(), 6);
+    assert_eq!(world.post("/api/federation/roles/cro/enable", &nothing).await?.0, 200);
+    assert_eq!(world.post("/api/federation/roles/supervisor/disable", &nothing).await?.0, 403);
+    assert_eq!(world.post("/api/federation/roles/ai-cro/disable", &nothing).await?.0, 404);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_done_is_a_problem_document() -> Result<()> {
+    let mut world = World::start().await?;
+    let mode = world.url("/api/federation/mode");
+    let post = |url: &str| world.client.post(url);
+    let unknown = HoldId::derive(&["x"]);
+    let release = world.url(&format!("/api/federation/holds/{unknown}/release"));
+    let requests = [
+        (400, post(&mode).header("Content-Type", "application/json").body("{")),
+        (403, post(&mode).header("Origin", "https://evil.example").json(&json!({}))),
+        (404, post(&release).json(&json!({"reason": "r"}))),
+        (404, post(&mode).json(&json!({"mode": "LIVE", "reason": "r", "portfolio": "typo"}))),
+        (404, world.client.get(world.url("/api/federation/nothing"))),
+        (404, world.client.get(world.url("/api/federation/portfolios/alpha"))),
+        (405, world.client.get(&mode)),
+        (413, post(&mode).json(&json!({"mode": "LIVE", "reason": "x".repeat(70_000)}))),
+        (415, post(&mode).body(r#"{"mode": "EMERGENCY", "reason": "csrf"}"#)),
+        (422, post(&mode).json(&json!({"mode": "SLEEPY", "duration_minutes": -5}))),
+        (422, world.client.get(world.url("/api/federation/decisions?limit=0"))),
+        (422, world.client.get(world.url("/api/federation/decisions/7"))),
+    ];
+    for (expected, request) in requests {
+        let (status, problem) = world.send(request).await?;
+        assert_eq!((status, &problem["status"]), (expected, &json!(expected)), "{problem}");
+        assert!(problem["detail"].is_string() && problem["type"].is_string(), "{problem}");
+    }
+    assert_eq!(world.messages(Stream::Events).await?.len(), 0, "none of them got through");
+    world.kill_nats().await?;
+    let order = json!({"reason": "stop"});
+    wait_for("the mesh to be unreachable", || async {
+        let (status, _) = world.post("/api/federation/freeze", &order).await?;
+        Ok((status == 503).then_some(()))
+    })
+    .await?;
+    assert_eq!(world.get("/livez").await?.0, 200);
+    assert_eq!(world.get("/readyz").await?.0, 503);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_page_may_read_and_only_ours_may_command() -> Result<()> {
+    let world = World::start().await?;
+    let page = "https://dashboard.example";
+    let read = world.client.get(world.url("/api/federation/status")).header("Origin", page).send().await?;
+    let allowed = read.headers().get("access-control-allow-origin").map(|value| value.to_str().unwrap());
+    assert_eq!(allowed, Some(page));
+    let ask = world.client.request(reqwest::Method::OPTIONS, world.url("/api/federation/mode"));
+    let ask = ask.header("Origin", page).header("Access-Control-Request-Method", "POST").send().await?;
+    assert!(ask.headers().get("access-control-allow-origin").is_none(), "{ask:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asked_to_stop_the_gateway_ends_in_order() -> Result<()> {
+    let mut world = World::start().await?;
+    assert_eq!(world.get("/health").await?.0, 200);
+    let status = world.stop_gateway().await?;
+    assert!(status.success(), "{status}");
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! From Redis to EVENTS and DEAD.
+
+use anyhow::{Result, bail};
+use proto::subject::Stream;
+use serde_json::json;
+
+use crate::support::{World, wait_for};
+
+const SNAPSHOT: &str = "portfolio.snapshot_updated";
+const HEALTH: &str = "system.health_updated";
+
+fn snapshot(portfolio: &str, drawdown_pct: f64) -> String {
+    json!({
+        "portfolio_id": portfolio, "total_equity": 10_000.0, "drawdown_pct": drawdown_pct,
+        "realized_pnl_today": 0.0, "unrealized_pnl": 0.0, "num_positions": 1, "total_exposure_usd": 100.0
+    })
+    .to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn good_entries_are_events_and_bad_ones_are_letters() -> Result<()> {
+    let mut world = World::start().await?;
+    let first = world.xadd(SNAPSHOT, &snapshot("alpha", 0.01)).await?;
+    let bad = world.xadd(SNAPSHOT, &snapshot("alpha", 3.5)).await?;
+    world.xadd(SNAPSHOT, &snapshot("beta", 0.02)).await?;
+    let events = world.messages_when(Stream::Events, 2).await?;
+    assert_eq!(events[0].0, "fed.event.6.alpha.portfolio.snapshot_updated");
+    assert_eq!(events[0].1["source"]["entry"], first.as_str());
+    assert_eq!(events[0].1["correlation_id"], "test");
+
+    let letters = world.messages_when(Stream::Dead, 1).await?;
+    assert_eq!((&letters[0].1["reason"], &letters[0].1["entry"]), (&json!("out-of-range"), &json!(bad)));
+    let dlq = world.entries_when("quantum:dlq:portfolio.snapshot_updated", 1).await?;
+    assert_eq!((dlq[0]["dlq_reason"].as_str(), &dlq[0]["dlq_entry"]), ("out-of-range", &bad));
+    assert!(dlq[0]["dlq_mistakes"].contains("looks like percent"), "{dlq:?}");
+    assert_eq!(dlq[0]["payload"], snapshot("alpha", 3.5));
+
+    world.xadd(HEALTH, r#"{"system_status": "HEALTHY", "ess_state": "NOMINAL"}"#).await?;
+    let events = world.messages_when(Stream::Events, 4).await?;
+    let mut concerned: Vec<&str> =
+        events[2..].iter().filter_map(|(_, event)| event["portfolio"].as_str()).collect();
+    concerned.sort_unstable();
+    assert_eq!(concerned, ["alpha", "beta"], "health concerns everybody who is known");
+    let (_, metrics) = world.get("/metrics").await?;
+    let metrics = metrics.to_string();
+    for line in [
+        r#"fed_gateway_dead_letters_total{event_type=\"portfolio.snapshot_updated\",reason=\"out-of-range\"} 1"#,
+        r#"fed_gateway_events_total{event_type=\"system.health_updated\",outcome=\"new\"} 2"#,
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_gateway_goes_on_where_it_was() -> Result<()> {
+    let mut world = World::start().await?;
+    for portfolio in ["alpha", "beta", "alpha"] {
+        world.xadd(SNAPSHOT, &snapshot(portfolio, 0.01)).await?;
+    }
+    world.xadd(SNAPSHOT, "{").await?;
+    world.messages_when(Stream::Events, 3).await?;
+    world.messages_when(Stream::Dead, 1).await?;
+    world.kill_gateway().await?;
+    // What comes meanwhile waits in Redis.
+    for _ in 0..300 {
+        world.xadd(SNAPSHOT, &snapshot("alpha", 0.01)).await?;
+    }
+    world.xadd(SNAPSHOT, "{").await?;
+    world.start_gateway().await?;
+    let events = world.messages_when(Stream::Events, 303).await?;
+    let ids: std::collections::BTreeSet<String> =
+        events.iter().map(|(_, event)| event["id"].to_string()).collect();
+    assert_eq!(ids.len(), 303, "each entry once");
+    let of_alpha: Vec<proto::id::EntryId> = events
+        .iter()
+        .filter(|(_, event)| event["portfolio"] == "alpha")
+        .map(|(_, event)| event["source"]["entry"].as_str().unwrap().parse().unwrap())
+        .collect();
+    assert!(of_alpha.is_sorted(), "a portfolio's events come in order");
+    world.messages_when(Stream::Dead, 2).await?;
+    world.entries_when("quantum:dlq:portfolio.snapshot_updated", 2).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trimmed_stream_and_an_evicting_redis_are_noticed() -> Result<()> {
+    let mut world = World::start().await?;
+    world.xadd(SNAPSHOT, &snapshot("alpha", 0.01)).await?;
+    world.messages_when(Stream::Events, 1).await?;
+    world.kill_gateway().await?;
+    for _ in 0..3 {
+        world.xadd(SNAPSHOT, &snapshot("alpha", 0.01)).await?;
+    }
+    let mut redis = world.redis.clone();
+    let stream = format!("quantum:stream:{SNAPSHOT}");
+    let _: u64 = redis::cmd("XTRIM").arg(stream).arg("MAXLEN").arg(1).query_async(&mut redis).await?;
+    let set_policy = |policy: &'static str| {
+        let mut command = redis::cmd("CONFIG");
+        command.arg("SET").arg("maxmemory-policy").arg(policy);
+        let mut redis = world.redis.clone();
+        async move { command.query_async::<()>(&mut redis).await }
+    };
+    set_policy("allkeys-lru").await?;
+    world.spawn_gateway()?;
+    wait_for("the gateway to say what is wrong", || async {
+        let (status, text) = world.get("/readyz").await?;
+        let said = text.to_string().contains("expected noeviction");
+        if status == 503 && said { Ok(Some(())) } else { bail!("{status} {text}") }
+    })
+    .await?;
+    let mut command = redis::cmd("CONFIG");
+    command.arg("SET").arg("maxmemory-policy").arg("noeviction");
+    command.query_async::<()>(&mut redis).await?;
+    world.messages_when(Stream::Events, 2).await?;
+    wait_for("the gap to be counted", || async {
+        let (_, metrics) = world.get("/metrics").await?;
+        let line = r#"fed_gateway_upstream_gaps_total{event_type=\"portfolio.snapshot_updated\"}"#;
+        Ok(metrics.to_string().contains(line).then_some(()))
+    })
+    .await
+}
