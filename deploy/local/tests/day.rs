@@ -207,7 +207,9 @@ fn the_freeze_stands_until_a_person_releases_it() {
     for chapter in DAY.iter().take_while(|chapter| !chapter.release) {
         model.play(chapter, &mut worst);
     }
-    assert!(model.ledger.freeze.is_some());
+    let freezes: Vec<&str> =
+        model.ledger.holds.values().filter(|hold| hold.is_freeze()).map(|hold| hold.cause.as_str()).collect();
+    assert_eq!(freezes, ["supervisor.drawdown"]);
     assert_ne!(model.ledger.effective.mode, Mode::Live);
     let frozen = model.ledger.effective.limits;
     assert!(frozen.max_leverage < model.terms.base.limits.max_leverage, "{frozen:?}");
