@@ -2,11 +2,14 @@
 //! meanwhile travel together in one request.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::client::{RequestError, RequestErrorKind};
 use async_nats::{HeaderMap, Message, Request};
+use bytes::Bytes;
+use futures::future::{Either, select};
 use mesh::nats::Nats;
 use proto::case::{Answer, Case, Cases, Opinion, ReviewCase, Verdict, Verdicts};
 use proto::id::{PolicyRevision, Role};
@@ -216,8 +219,19 @@ async fn request(
     headers: HeaderMap,
     timeout: Duration,
 ) -> Result<Message, Absence> {
-    let request = Request::new().payload(bytes.into()).headers(headers).timeout(Some(timeout));
-    let message = nats.client.send_request(subject, request).await.map_err(|error| absence(&error))?;
+    let bytes = Bytes::from(bytes);
+    let send = |timeout| {
+        let request = Request::new().payload(bytes.clone()).headers(headers.clone()).timeout(Some(timeout));
+        nats.client.send_request(subject.clone(), request)
+    };
+    // A replica that dies takes its requests along. Roles are pure, so another may be asked the same again.
+    let half = timeout / 2;
+    let first = pin!(send(timeout));
+    let message = match select(first, pin!(tokio::time::sleep(half))).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(((), first)) => select(first, pin!(send(half))).await.factor_first().0,
+    };
+    let message = message.map_err(|error| absence(&error))?;
     match message.headers.as_ref().and_then(|headers| headers.get(SERVICE_ERROR)) {
         Some(error) => Err(invalid(error)),
         None => Ok(message),

@@ -121,8 +121,9 @@ impl Clerk {
         let position = self.slot.position(sequence);
         let ruling = self.slot.court.hold(&terms, event, before, position, self.standing.chain.hash).await?;
         let bailiff = &self.slot.bailiff;
+        let append = tracing::info_span!("append", otel.kind = "producer", messaging.system = "nats");
         let Appended::Won { sequence, hash } =
-            bailiff.append(self.slot.number, &ruling, self.standing.last).await?
+            bailiff.append(self.slot.number, &ruling, self.standing.last).instrument(append).await?
         else {
             return Ok(false);
         };

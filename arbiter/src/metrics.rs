@@ -36,6 +36,8 @@ struct Inner {
     unreadable: Counter,
     lost: Counter,
     unclear: Counter,
+    void: Family<BySlot, Gauge>,
+    reader_restarts: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -108,6 +110,8 @@ impl Default for Inner {
             unreadable: Counter::default(),
             lost: Counter::default(),
             unclear: Counter::default(),
+            void: Family::default(),
+            reader_restarts: Counter::default(),
         }
     }
 }
@@ -172,8 +176,29 @@ impl Metrics {
                 "Appends whose answer had to be looked up",
                 inner.unclear.clone(),
             );
+            to.register(
+                "fed_void_rulings",
+                "Void rulings retained when the slot was taken up",
+                inner.void.clone(),
+            );
+            let restarts = inner.reader_restarts.clone();
+            to.register(
+                mesh::metric::READER_RESTARTS,
+                "Times that reading EVENTS had to begin anew",
+                restarts,
+            );
         });
         metrics
+    }
+
+    /// Counts how often reading has to begin anew.
+    pub(crate) fn reader_restarts(&self) -> &Counter {
+        &self.inner.reader_restarts
+    }
+
+    /// How many of a slot's retained rulings do not count.
+    pub(crate) fn void(&self, slot: u16, rulings: u64) {
+        self.inner.void.get_or_create(&BySlot { slot }).set(i64::try_from(rulings).unwrap_or(i64::MAX));
     }
 
     /// How long it took until a role had answered, or was known not to.

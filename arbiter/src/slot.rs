@@ -64,6 +64,7 @@ impl Slot {
         }
         let through = heads.values().map(|head| head.ruling.position.through).max().unwrap_or_default();
         *self.watermark() = Watermark::new(through);
+        self.metrics.void(self.number.0, heads.values().map(|head| head.void).sum());
         info!(slot = %self.number, portfolios = heads.len(), %through, "slot taken up");
         let mut clerks =
             Clerks { slot: Arc::clone(&self), dockets: BTreeMap::new(), working: JoinSet::new() };
@@ -88,7 +89,8 @@ impl Slot {
         let stream = self.nats.subjects.stream(Stream::Events);
         let filter = self.nats.subjects.events_of_slot(self.number);
         let from = Sequence(through.0 + 1);
-        let mut reader = Reader::new(&self.nats, stream, self.config.identity(Stream::Events), filter, from);
+        let mut reader = Reader::new(&self.nats, stream, self.config.identity(Stream::Events), filter, from)
+            .count_restarts(self.metrics.reader_restarts());
         loop {
             let (sequence, message) = tokio::select! {
                 read = reader.next() => read?,

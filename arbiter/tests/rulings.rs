@@ -280,6 +280,25 @@ async fn two_arbiters_at_once_fork_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_server_is_overcome() {
+    let mut world = World::with_all_roles("").await;
+    let _arbiter = world.arbiter("one").await;
+    let (main, start) = (PortfolioId::main(), mesh::clock::now());
+    for step in 0..4 {
+        world.publish(&nth(&main, step, start, |_| ())).await;
+        if step % 2 == 1 {
+            world.server.restart();
+            let connected = || world.nats.client.flush();
+            until("the server is back", async || {
+                connected().await.is_ok() && world.nats.round_trip().await.is_ok()
+            })
+            .await;
+        }
+    }
+    assert_eq!(world.settled().await[&main].len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_answer_is_absent_and_the_others_are_heard() {
     let mut world = World::new("").await;
     world.serve::<supervisor::Supervisor>("supervisor").await;

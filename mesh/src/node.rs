@@ -117,12 +117,16 @@ where
     let grace = Duration::from(args.mesh().shutdown_grace);
     let shutdown = Shutdown::new();
     shutdown.listen()?;
+    let mut nats = None;
     let worked = tokio::select! {
-        worked = wire(service, args, start, &shutdown) => worked,
+        worked = wire(service, args, start, &shutdown, &mut nats) => worked,
         () = overdue(&shutdown, grace) => Err(anyhow::anyhow!("still busy {grace:?} after shutdown was requested")),
     };
     // A task's failure is the cause, what the binary says about it the consequence.
     let finished = shutdown.finish(grace).await;
+    if let Some(nats) = nats {
+        nats.finish().await;
+    }
     info!("stopped");
     finished.and(worked)
 }
@@ -132,7 +136,13 @@ async fn overdue(shutdown: &Shutdown, grace: Duration) {
     tokio::time::sleep(grace).await;
 }
 
-async fn wire<A, F>(service: &'static str, args: A, start: F, shutdown: &Shutdown) -> anyhow::Result<()>
+async fn wire<A, F>(
+    service: &'static str,
+    args: A,
+    start: F,
+    shutdown: &Shutdown,
+    connected: &mut Option<Nats>,
+) -> anyhow::Result<()>
 where
     A: Cli,
     F: AsyncFnOnce(A, Node) -> anyhow::Result<()>,
@@ -145,7 +155,7 @@ where
     admin.serve(&common.admin_addr, common.admin_file.as_deref(), shutdown).await?;
     info!(version = env!("CARGO_PKG_VERSION"), policy = %policy.revision(), "starting");
     let nats = match Nats::connect(service, common, &admin, shutdown).await {
-        Ok(nats) => nats,
+        Ok(nats) => connected.insert(nats).clone(),
         Err(_) if shutdown.is_requested() => return Ok(()),
         Err(failed) => return Err(failed),
     };
@@ -157,10 +167,9 @@ where
             Ok(())
         }
     });
-    let node = Node { service, nats: nats.clone(), policy, shutdown: shutdown.clone(), admin, ready };
+    let node = Node { service, nats, policy, shutdown: shutdown.clone(), admin, ready };
     let ended = start(args, node).await;
     shutdown.request();
-    nats.finish().await;
     ended
 }
 

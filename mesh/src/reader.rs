@@ -1,5 +1,6 @@
 //! Reading a stream in order, for ever: lost heartbeats, lost consumers and moved leaders are overcome here.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -8,6 +9,7 @@ use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use futures::StreamExt;
+use prometheus_client::metrics::counter::Counter;
 use proto::id::Sequence;
 use tokio::time::timeout;
 use tracing::{debug, warn};
@@ -16,8 +18,10 @@ use crate::backoff::Backoff;
 use crate::nats::Nats;
 use crate::streams;
 
-/// After this long without a message the leader is asked whether there is one: a consumer can die silently.
-const WATCHDOG: Duration = Duration::from_secs(10);
+/// How often a quiet reader looks whether the connection is another one.
+const GLANCE: Duration = Duration::from_secs(1);
+/// After this many quiet glances the leader is asked whether there is a message: a consumer can die silently.
+const GLANCES: u32 = 10;
 /// How long making a consumer may take before it is tried anew.
 const OPENING: Duration = Duration::from_secs(10);
 
@@ -26,8 +30,11 @@ pub struct Reader {
     source: Source,
     next: Sequence,
     messages: Option<Ordered>,
+    /// How often the client had connected when the consumer was made.
+    connects: u64,
+    quiet: u32,
     backoff: Backoff,
-    restarts: u64,
+    restarts: Counter,
 }
 
 /// What is read.
@@ -63,8 +70,10 @@ impl Reader {
             source: Source { nats: nats.clone(), stream, filter, identity },
             next: Sequence(from.0.max(1)),
             messages: None,
+            connects: 0,
+            quiet: 0,
             backoff: Backoff::usual(),
-            restarts: 0,
+            restarts: Counter::default(),
         }
     }
 
@@ -73,9 +82,11 @@ impl Reader {
         self.next
     }
 
-    /// How often reading had to begin anew.
-    pub const fn restarts(&self) -> u64 {
-        self.restarts
+    /// Counts there how often reading has to begin anew.
+    #[must_use]
+    pub fn count_restarts(mut self, restarts: &Counter) -> Self {
+        self.restarts = restarts.clone();
+        self
     }
 
     /// The next message and its sequence; waits for it. Can be dropped and called again without losing any.
@@ -88,7 +99,7 @@ impl Reader {
                 self.reopen().await?;
                 continue;
             };
-            match timeout(WATCHDOG, messages.next()).await {
+            match timeout(GLANCE, messages.next()).await {
                 Ok(Some(Ok(message))) => {
                     if let Some(read) = self.take(message) {
                         return Ok(read);
@@ -96,7 +107,7 @@ impl Reader {
                 }
                 Ok(Some(Err(failed))) => self.restart(&failed.to_string()),
                 Ok(None) => self.restart("the consumer ended"),
-                Err(_) => self.watch().await,
+                Err(_) => self.glance().await,
             }
         }
     }
@@ -106,6 +117,7 @@ impl Reader {
     fn take(&mut self, message: Message) -> Option<(Sequence, Message)> {
         let sequence = message.info().map(|info| Sequence(info.stream_sequence)).ok()?;
         self.backoff.reset();
+        self.quiet = 0;
         (sequence >= self.next).then(|| {
             self.next = Sequence(sequence.0 + 1);
             (sequence, message)
@@ -114,12 +126,22 @@ impl Reader {
 
     fn restart(&mut self, why: &str) {
         warn!(stream = self.source.stream, filter = self.source.filter, next = %self.next, "reading anew: {why}");
-        self.restarts += 1;
+        self.restarts.inc();
         self.messages = None;
     }
 
     /// Nothing came for a while: is there nothing, or does the consumer not deliver?
-    async fn watch(&mut self) {
+    async fn glance(&mut self) {
+        self.quiet += 1;
+        if self.source.connects() != self.connects {
+            // A server that was restarted has forgotten the consumer, and says so only after missed heartbeats.
+            self.restart("the connection is another one");
+            return;
+        }
+        if self.quiet < GLANCES {
+            return;
+        }
+        self.quiet = 0;
         match self.source.clone().last().await {
             Ok(Some(last)) if last >= self.next => self.restart("there are messages that do not come"),
             Ok(_) => {}
@@ -129,6 +151,7 @@ impl Reader {
 
     async fn reopen(&mut self) -> Result<(), Replaced> {
         let source = self.source.clone();
+        self.connects = source.connects();
         match timeout(OPENING, source.open(self.next)).await {
             Ok(Ok((now, _))) if now != source.identity => {
                 return Err(Replaced { stream: source.stream, before: source.identity, now });
@@ -146,6 +169,10 @@ impl Reader {
 }
 
 impl Source {
+    fn connects(&self) -> u64 {
+        self.nats.client.statistics().connects.load(Ordering::Relaxed)
+    }
+
     async fn last(&self) -> anyhow::Result<Option<Sequence>> {
         let handle = self.nats.jetstream.get_stream_no_info(&self.stream).await?;
         match handle.get_last_raw_message_by_subject(&self.filter).await {

@@ -12,6 +12,7 @@ use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
 use bytes::Bytes;
 use futures::StreamExt;
+use prometheus_client::metrics::counter::Counter;
 use proto::chain::{Chain, Link};
 use proto::id::{PortfolioId, RulingHash, Sequence, Slot};
 use proto::ruling::Ruling;
@@ -89,9 +90,10 @@ impl Follower {
         Ok(Followed { sequence, subject, headers, bytes: message.payload.clone(), ruling })
     }
 
-    /// How often reading had to begin anew.
-    pub const fn restarts(&self) -> u64 {
-        self.0.restarts()
+    /// Counts there how often reading has to begin anew.
+    #[must_use]
+    pub fn count_restarts(self, restarts: &Counter) -> Self {
+        Self(self.0.count_restarts(restarts))
     }
 }
 

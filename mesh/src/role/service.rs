@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use async_nats::HeaderMap;
 use async_nats::service::endpoint::Endpoint;
 use async_nats::service::{self, Request, Service, ServiceExt};
@@ -17,6 +17,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use proto::case::Executive;
 use proto::wire::Schema;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::answer::{self, Refused};
@@ -92,15 +94,22 @@ pub async fn serve<E: Executive>(node: &Node, concurrency: usize) -> anyhow::Res
     let service = start::<E>(node).await?;
     let evaluate = endpoint(&service, "evaluate", node.nats.subjects.evaluate(&E::ROLE)).await?;
     let review = endpoint(&service, "review", node.nats.subjects.review(&E::ROLE)).await?;
-    node.shutdown.spawn("evaluate", work.clone().attend(evaluate, Asked::Evaluate));
-    node.shutdown.spawn("review", work.clone().attend(review, Asked::Review));
+    let evaluating = work.clone().attend(evaluate, Asked::Evaluate);
+    let reviewing = work.attend(review, Asked::Review);
+    let mut attending = JoinSet::new();
+    attending.spawn(evaluating);
+    attending.spawn(reviewing);
     // Subscribing returns before the server knows: ready is only who can be found.
     node.nats.round_trip().await.context("the service cannot be announced")?;
     node.ready.hold();
     info!(role, "serving");
-    node.shutdown.requested().await;
+    tokio::select! {
+        () = node.shutdown.requested() => {}
+        Some(_) = attending.join_next() => bail!("an endpoint of the service ended"),
+    }
     service.stop().await.map_err(|failed| anyhow!(failed)).context("cannot stop the service")?;
-    work.finish(concurrency).await;
+    // Each ends when what it has in hand is answered; the process bounds the wait.
+    while attending.join_next().await.is_some() {}
     Ok(())
 }
 
@@ -132,16 +141,18 @@ struct Work<E: Executive> {
 
 impl<E: Executive> Work<E> {
     /// Takes requests as long as the endpoint is served, a bounded number at once.
-    async fn attend(self, mut endpoint: Endpoint, asked: Asked) -> anyhow::Result<()> {
+    async fn attend(self, mut endpoint: Endpoint, asked: Asked) {
+        let in_hand = TaskTracker::new();
         while let Some(request) = endpoint.next().await {
             let Ok(permit) = Arc::clone(&self.slots).acquire_owned().await else { break };
             let work = self.clone();
-            tokio::spawn(async move {
+            in_hand.spawn(async move {
                 work.answer(&request, asked).await;
                 drop(permit);
             });
         }
-        Ok(())
+        in_hand.close();
+        in_hand.wait().await;
     }
 
     async fn answer(&self, request: &Request, asked: Asked) {
@@ -164,13 +175,6 @@ impl<E: Executive> Work<E> {
         // The text travels in a header, which ends at the end of its line.
         let status = why.replace(['\r', '\n'], " ").chars().take(500).collect();
         service::error::Error { code, status }
-    }
-
-    /// Returns when no request is in hand; the process bounds the wait.
-    async fn finish(&self, concurrency: usize) {
-        let all = u32::try_from(concurrency).unwrap_or(u32::MAX);
-        // The semaphore is never closed.
-        let _ = self.slots.acquire_many(all).await;
     }
 }
 

@@ -21,23 +21,22 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Server {
     child: Child,
     port: u16,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl Server {
     /// Starts `nats-server` (or what FED_NATS_SERVER names) with JetStream.
     pub(crate) fn start() -> Self {
-        let program = std::env::var("FED_NATS_SERVER").unwrap_or_else(|_| "nats-server".to_owned());
         let data = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Command::new(program)
-            .args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"])
-            .arg(data.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nats-server is installed");
-        Self { child, port, _data: data }
+        Self { child: run(port, &data), port, data }
+    }
+
+    /// Kills the server and starts it again on the same port and data.
+    pub(crate) fn restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = run(self.port, &self.data);
     }
 
     /// Where it is.
@@ -81,6 +80,17 @@ impl Server {
             admin,
         }
     }
+}
+
+fn run(port: u16, data: &TempDir) -> Child {
+    let program = std::env::var("FED_NATS_SERVER").unwrap_or_else(|_| "nats-server".to_owned());
+    Command::new(program)
+        .args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"])
+        .arg(data.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("nats-server is installed")
 }
 
 impl Drop for Server {
