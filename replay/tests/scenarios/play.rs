@@ -23,7 +23,8 @@ struct Stage {
     model: Model,
     /// How many entries there were.
     entries: u64,
-    last: Option<Event>,
+    /// The entries, oldest first.
+    told: Vec<Event>,
 }
 
 /// Plays a script from its beginning.
@@ -31,7 +32,7 @@ pub(crate) fn play(script: &Script) -> Result<Vec<Played>, String> {
     let policies =
         if script.policy.is_empty() { Policies::defaults() } else { Policies::parse(&script.policy) };
     let model = Model::new(policies.map_err(|bad| bad.to_string())?);
-    let mut stage = Stage { model, entries: 0, last: None };
+    let mut stage = Stage { model, entries: 0, told: Vec::new() };
     let mut played = Vec::new();
     for step in &script.steps {
         let rulings =
@@ -49,23 +50,20 @@ pub(crate) fn play(script: &Script) -> Result<Vec<Played>, String> {
 impl Stage {
     fn step(&mut self, at: Time, action: &Action) -> Result<Vec<Ruling>, String> {
         match action {
-            Action::Told { body, stale } => {
-                let event = self.entry(at, body.clone(), *stale);
-                self.tell(event)
-            }
-            Action::Again { times, every } => {
-                let last = self.last.clone().ok_or("nothing came before")?;
+            Action::Told { body, stale } => self.entry(at, body.clone(), *stale),
+            Action::Again { last, times, every } => {
+                let from = self.told.len().checked_sub(*last).ok_or("not so much came before")?;
+                let entries = self.told.get(from..).unwrap_or_default().to_vec();
                 let mut rulings = Vec::new();
                 let mut next = at;
-                for _ in 0..*times {
-                    let event = self.entry(next, last.body.clone(), last.stale);
-                    rulings.extend(self.tell(event)?);
+                for told in std::iter::repeat_n(&entries, *times as usize).flatten() {
+                    rulings.extend(self.entry(next, told.body.clone(), told.stale)?);
                     next = next.after(*every);
                 }
                 Ok(rulings)
             }
             Action::Duplicate => {
-                let last = self.last.clone().ok_or("nothing came before")?;
+                let last = self.told.last().cloned().ok_or("nothing came before")?;
                 self.tell(last)
             }
             Action::Command { by, approved_by, order } => {
@@ -94,16 +92,17 @@ impl Stage {
         }
     }
 
-    fn entry(&mut self, at: Time, body: Body, stale: bool) -> Event {
+    fn entry(&mut self, at: Time, body: Body, stale: bool) -> Result<Vec<Ruling>, String> {
         self.entries += 1;
         let entry = EntryId { millis: at.as_millis().unsigned_abs(), number: self.entries };
         let stream = body.kind().as_str().to_owned();
         let id = EventId::derive(&[&stream, &entry.to_string()]);
-        event(id, at, Source::Redis { stream, entry, through: entry }, body, stale)
+        let event = event(id, at, Source::Redis { stream, entry, through: entry }, body, stale);
+        self.told.push(event.clone());
+        self.tell(event)
     }
 
     fn tell(&mut self, event: Event) -> Result<Vec<Ruling>, String> {
-        self.last = Some(event.clone());
         self.model.tell(event).map_err(|wrong| wrong.to_string())
     }
 

@@ -34,8 +34,8 @@ pub(crate) struct Step {
 pub(crate) enum Action {
     /// An entry of the backend.
     Told { body: Body, stale: bool },
-    /// The entry before comes again with later times.
-    Again { times: u32, every: Period },
+    /// The last few entries come again, in their order, with later times.
+    Again { last: usize, times: u32, every: Period },
     /// The entry before comes once more as it was.
     Duplicate,
     /// An operator commands.
@@ -118,7 +118,9 @@ impl Reader {
         let action = self.action(&mut words)?;
         words.end()?;
         let text = code.trim().to_owned();
-        self.steps.push(Step { line: number, text, at: self.now, action, expected: Vec::new() });
+        let at = self.now;
+        self.now = at.after(lasts(&action));
+        self.steps.push(Step { line: number, text, at, action, expected: Vec::new() });
         Ok(())
     }
 
@@ -131,9 +133,10 @@ impl Reader {
             "health" => told(Body::Health(read_health(words)?)),
             "model" => told(Body::Model(read_model(words)?)),
             "again" => {
+                let last = if words.takes("last") { words.parsed("how many")? } else { 1 };
                 let times = if words.takes("times") { words.parsed("how often")? } else { 1 };
                 let every = if words.takes("every") { words.period("how often")? } else { Period::ZERO };
-                Action::Again { times, every }
+                Action::Again { last, times, every }
             }
             "duplicate" => Action::Duplicate,
             "wait" => Action::Wait,
@@ -144,6 +147,22 @@ impl Reader {
             "approver" => command(words, Rank::Approver)?,
             other => return Err(format!("nobody knows what {other:?} is")),
         })
+    }
+}
+
+/// How long it is from a step's first event to its last.
+fn lasts(action: &Action) -> Period {
+    match action {
+        Action::Again { last, times, every } => {
+            let gaps = i64::try_from(*last).unwrap_or(0) * i64::from(*times) - 1;
+            Period::from_millis(every.as_millis() * gaps)
+        }
+        Action::Told { .. }
+        | Action::Duplicate
+        | Action::Command { .. }
+        | Action::Absent { .. }
+        | Action::Present { .. }
+        | Action::Wait => Period::ZERO,
     }
 }
 

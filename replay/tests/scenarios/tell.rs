@@ -28,15 +28,16 @@ pub(crate) fn story(script: &Script, played: &[Played]) -> String {
     let mut story = String::new();
     for (step, played) in script.steps.iter().zip(played) {
         let _ = writeln!(story, "{}", step.text);
-        let mut told: Vec<(String, String, usize)> = Vec::new();
+        let mut told: Vec<(EventKind, String, String, usize)> = Vec::new();
         for ruling in &played.rulings {
-            let body = names.ruling(ruling);
-            match told.last_mut() {
-                Some((_, last, more)) if *last == body => *more += 1,
-                Some(_) | None => told.push((heading(ruling), body, 0)),
+            let (kind, body) = (ruling.event.kind(), names.ruling(ruling));
+            // What says the same as the last of its kind is counted, not told again.
+            match told.iter_mut().rev().find(|(of, ..)| *of == kind) {
+                Some((_, _, last, more)) if *last == body => *more += 1,
+                Some(_) | None => told.push((kind, heading(ruling), body, 0)),
             }
         }
-        for (heading, body, more) in told {
+        for (_, heading, body, more) in told {
             let repeated = if more > 0 { format!(" and {more} more alike") } else { String::new() };
             let _ = writeln!(story, "  {heading}{repeated}");
             story.push_str(&body);
