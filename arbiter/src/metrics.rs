@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use mesh::admin::Admin;
+use mesh::metric::READER_RESTARTS;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 use proto::ruling::{Absence, Finding, Heard, Ruling};
 
 /// The metrics of one arbiter.
@@ -116,77 +118,58 @@ impl Default for Inner {
     }
 }
 
+impl Inner {
+    fn register_rounds(&self, to: &mut Registry) {
+        to.register("fed_rounds", "Events ruled, by type", self.rounds.clone());
+        let round = self.round_seconds.clone();
+        to.register("fed_round_seconds", "From asking the roles to the ruling appended", round);
+        let event = self.event_to_ruling_seconds.clone();
+        to.register("fed_event_to_ruling_seconds", "From the event's time to its ruling appended", event);
+        to.register("fed_role_answers", "Answers of roles, by outcome", self.answers.clone());
+        let answers = self.answer_seconds.clone();
+        to.register("fed_role_answer_seconds", "How long roles took to answer", answers);
+        to.register("fed_decisions", "Decisions, by type and role", self.decisions.clone());
+        to.register("fed_refusals", "Proposals not taken, by reason", self.refusals.clone());
+        let conflicts = self.conflicts.clone();
+        to.register("fed_conflicts", "Refusals because a senior role stood against it", conflicts);
+    }
+
+    fn register_standing(&self, to: &mut Registry) {
+        to.register("fed_holds", "Standing holds", self.holds.clone());
+        to.register("fed_frozen", "1 while trading is frozen", self.frozen.clone());
+        to.register("fed_mode", "1 for the mode in effect", self.mode.clone());
+        to.register("fed_profile", "1 for the capital profile in effect", self.profile.clone());
+    }
+
+    fn register_work(&self, to: &mut Registry) {
+        to.register("fed_slot_events_in_hand", "Events read and not yet ruled", self.slot_in_hand.clone());
+        to.register(
+            "fed_slot_lag_events",
+            "Events in EVENTS behind the one read last",
+            self.slot_lag.clone(),
+        );
+        to.register("fed_duplicate_events", "Events that the ledger knew", self.duplicates.clone());
+        to.register("fed_unreadable_events", "Messages in EVENTS that are no event", self.unreadable.clone());
+        to.register("fed_lost_appends", "Rulings that another arbiter had already given", self.lost.clone());
+        to.register("fed_unclear_appends", "Appends whose answer had to be looked up", self.unclear.clone());
+        to.register(
+            "fed_void_rulings",
+            "Void rulings retained when the slot was taken up",
+            self.void.clone(),
+        );
+        let restarts = self.reader_restarts.clone();
+        to.register(READER_RESTARTS, "Times that reading EVENTS had to begin anew", restarts);
+    }
+}
+
 impl Metrics {
     /// Metrics that `admin` shows.
     pub(crate) fn registered(admin: &Admin) -> Self {
         let metrics = Self::default();
-        let inner = &metrics.inner;
         admin.register(|to| {
-            to.register("fed_rounds", "Events ruled, by type", inner.rounds.clone());
-            to.register(
-                "fed_round_seconds",
-                "From asking the roles to the ruling appended",
-                inner.round_seconds.clone(),
-            );
-            to.register(
-                "fed_event_to_ruling_seconds",
-                "From the event's time to its ruling appended",
-                inner.event_to_ruling_seconds.clone(),
-            );
-            to.register("fed_role_answers", "Answers of roles, by outcome", inner.answers.clone());
-            to.register(
-                "fed_role_answer_seconds",
-                "How long roles took to answer",
-                inner.answer_seconds.clone(),
-            );
-            to.register("fed_decisions", "Decisions, by type and role", inner.decisions.clone());
-            to.register("fed_refusals", "Proposals not taken, by reason", inner.refusals.clone());
-            to.register(
-                "fed_conflicts",
-                "Refusals because a senior role stood against it",
-                inner.conflicts.clone(),
-            );
-            to.register("fed_holds", "Standing holds", inner.holds.clone());
-            to.register("fed_frozen", "1 while trading is frozen", inner.frozen.clone());
-            to.register("fed_mode", "1 for the mode in effect", inner.mode.clone());
-            to.register("fed_profile", "1 for the capital profile in effect", inner.profile.clone());
-            to.register(
-                "fed_slot_events_in_hand",
-                "Events read and not yet ruled",
-                inner.slot_in_hand.clone(),
-            );
-            to.register(
-                "fed_slot_lag_events",
-                "Events in EVENTS behind the one read last",
-                inner.slot_lag.clone(),
-            );
-            to.register("fed_duplicate_events", "Events that the ledger knew", inner.duplicates.clone());
-            to.register(
-                "fed_unreadable_events",
-                "Messages in EVENTS that are no event",
-                inner.unreadable.clone(),
-            );
-            to.register(
-                "fed_lost_appends",
-                "Rulings that another arbiter had already given",
-                inner.lost.clone(),
-            );
-            to.register(
-                "fed_unclear_appends",
-                "Appends whose answer had to be looked up",
-                inner.unclear.clone(),
-            );
-            to.register(
-                "fed_void_rulings",
-                "Void rulings retained when the slot was taken up",
-                inner.void.clone(),
-            );
-            let restarts = inner.reader_restarts.clone();
-            to.register(
-                mesh::metric::READER_RESTARTS,
-                "Times that reading EVENTS had to begin anew",
-                restarts,
-            );
+            metrics.inner.register_rounds(to);
+            metrics.inner.register_standing(to);
+            metrics.inner.register_work(to);
         });
         metrics
     }
@@ -244,25 +227,13 @@ impl Metrics {
         let of = ByPortfolio { portfolio: portfolio.clone() };
         inner.holds.get_or_create(&of).set(i64::try_from(ledger.holds.len()).unwrap_or(i64::MAX));
         inner.frozen.get_or_create(&of).set(i64::from(ledger.freeze.is_some()));
-        let modes = [
-            (Mode::Live, "LIVE"),
-            (Mode::Shadow, "SHADOW"),
-            (Mode::Paused, "PAUSED"),
-            (Mode::Emergency, "EMERGENCY"),
-        ];
-        for (value, mode) in modes {
-            let of = ByMode { portfolio: portfolio.clone(), mode };
-            inner.mode.get_or_create(&of).set(i64::from(ledger.effective.mode == value));
+        for mode in Mode::ALL {
+            let of = ByMode { portfolio: portfolio.clone(), mode: mode.as_str() };
+            inner.mode.get_or_create(&of).set(i64::from(ledger.effective.mode == mode));
         }
-        let profiles = [
-            (Profile::Micro, "MICRO"),
-            (Profile::Low, "LOW"),
-            (Profile::Normal, "NORMAL"),
-            (Profile::Aggressive, "AGGRESSIVE"),
-        ];
-        for (value, profile) in profiles {
-            let of = ByProfile { portfolio: portfolio.clone(), profile };
-            inner.profile.get_or_create(&of).set(i64::from(ledger.effective.profile == value));
+        for profile in Profile::ALL {
+            let of = ByProfile { portfolio: portfolio.clone(), profile: profile.as_str() };
+            inner.profile.get_or_create(&of).set(i64::from(ledger.effective.profile == profile));
         }
     }
 

@@ -139,6 +139,23 @@ pub enum Severity {
     Critical,
 }
 
+impl Severity {
+    /// The word for it, as it stands in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Medium => "MEDIUM",
+            Self::High => "HIGH",
+            Self::Critical => "CRITICAL",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// The types of decision, in the order in which decisions of equal priority and rank go out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

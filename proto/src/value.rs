@@ -26,6 +26,19 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// All four, loosest first.
+    pub const ALL: [Self; 4] = [Self::Live, Self::Shadow, Self::Paused, Self::Emergency];
+
+    /// The word for it, as it stands in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "LIVE",
+            Self::Shadow => "SHADOW",
+            Self::Paused => "PAUSED",
+            Self::Emergency => "EMERGENCY",
+        }
+    }
+
     /// The mode one stage looser on the way back to LIVE.
     #[must_use]
     pub const fn one_stage_looser(self) -> Self {
@@ -55,6 +68,16 @@ impl Profile {
     /// All four, loosest first.
     pub const ALL: [Self; 4] = [Self::Aggressive, Self::Normal, Self::Low, Self::Micro];
 
+    /// The word for it, as it stands in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Aggressive => "AGGRESSIVE",
+            Self::Normal => "NORMAL",
+            Self::Low => "LOW",
+            Self::Micro => "MICRO",
+        }
+    }
+
     /// The next profile with less risk; MICRO stays.
     #[must_use]
     pub const fn one_step_down(self) -> Self {
@@ -73,6 +96,18 @@ impl Profile {
             Self::Low => Self::Normal,
             Self::Normal | Self::Aggressive => Self::Aggressive,
         }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -95,16 +95,16 @@ fn decode(payload: Option<String>) -> Result<Decision> {
 /// What a decision says, in a few words.
 pub fn in_short(payload: &Payload) -> String {
     match payload {
-        Payload::Freeze { duration_minutes: 0, severity, .. } => format!("{severity:?}, until released"),
-        Payload::Freeze { duration_minutes, severity, .. } => format!("{severity:?}, {duration_minutes} min"),
+        Payload::Freeze { duration_minutes: 0, severity, .. } => format!("{severity}, until released"),
+        Payload::Freeze { duration_minutes, severity, .. } => format!("{severity}, {duration_minutes} min"),
         Payload::Override { overridden_role, .. } => format!("against {overridden_role}"),
         Payload::ModeChange { mode, duration_minutes, lifts } => {
             let time = duration_minutes.map(|minutes| format!(" for {minutes} min")).unwrap_or_default();
             let lifted = if lifts.is_empty() { "" } else { ", the freeze is lifted" };
-            format!("{mode:?}{time}{lifted}")
+            format!("{mode}{time}{lifted}")
         }
         Payload::CapitalProfile { profile, max_positions, .. } => {
-            format!("{profile:?}, {max_positions} positions")
+            format!("{profile}, {max_positions} positions")
         }
         Payload::RiskAdjustment { max_leverage, max_position_size_usd, max_exposure_pct, .. } => {
             format!("leverage {max_leverage}, position {max_position_size_usd}, exposure {max_exposure_pct}")
@@ -140,10 +140,10 @@ mod tests {
             requires_manual_review: true,
             reason: String::new(),
         };
-        assert_eq!(in_short(&freeze(0)), "Critical, until released");
-        assert_eq!(in_short(&freeze(120)), "Critical, 120 min");
+        assert_eq!(in_short(&freeze(0)), "CRITICAL, until released");
+        assert_eq!(in_short(&freeze(120)), "CRITICAL, 120 min");
         let mode = Payload::ModeChange { mode: Mode::Paused, duration_minutes: Some(30), lifts: Vec::new() };
-        assert_eq!(in_short(&mode), "Paused for 30 min");
+        assert_eq!(in_short(&mode), "PAUSED for 30 min");
     }
 
     #[test]
