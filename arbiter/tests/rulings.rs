@@ -342,6 +342,22 @@ async fn what_is_no_event_is_passed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_it_in_order() {
+    let world = World::with_all_roles("").await;
+    let mut arbiter = world.arbiter("one").await;
+    world.publish(&nth(&PortfolioId::main(), 0, mesh::clock::now(), |_| ())).await;
+    let pid = arbiter.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let mut ended = None;
+    until("it has ended", async || {
+        ended = arbiter.child.try_wait().unwrap();
+        ended.is_some()
+    })
+    .await;
+    assert_eq!(ended.and_then(|status| status.code()), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bad_policy_is_refused_with_every_mistake() {
     let world = World::new("").await;
     let policy: PathBuf = world.files.path().join("bad.toml");

@@ -55,7 +55,7 @@ pub struct MeshArgs {
     #[arg(long, env = "FED_ADMIN_FILE", value_name = "FILE")]
     pub admin_file: Option<PathBuf>,
 
-    /// What to log: error, warn, info, debug, trace, or a filter such as `info,arbiter=debug`
+    /// What to log: error, warn, info, debug, trace, or a filter such as `info,mesh=debug`
     #[arg(long, env = "LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
     pub log_level: String,
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use tracing::{error, info};
 
 use crate::admin::{Admin, Condition};
@@ -118,17 +118,22 @@ where
     let shutdown = Shutdown::new();
     shutdown.listen()?;
     let mut nats = None;
-    let worked = tokio::select! {
-        worked = wire(service, args, start, &shutdown, &mut nats) => worked,
-        () = overdue(&shutdown, grace) => Err(anyhow::anyhow!("still busy {grace:?} after shutdown was requested")),
+    let orderly = async {
+        let worked = wire(service, args, start, &shutdown, &mut nats).await;
+        // A task's failure is the cause, what the binary says about it the consequence.
+        shutdown.finish(grace).await.and(worked)
     };
-    // A task's failure is the cause, what the binary says about it the consequence.
-    let finished = shutdown.finish(grace).await;
+    let ended = tokio::select! {
+        ended = orderly => ended,
+        () = overdue(&shutdown, grace) => Err(shutdown.failure().unwrap_or_else(|| {
+            anyhow!("still busy {grace:?} after shutdown was requested")
+        })),
+    };
     if let Some(nats) = nats {
         nats.finish().await;
     }
     info!("stopped");
-    finished.and(worked)
+    ended
 }
 
 async fn overdue(shutdown: &Shutdown, grace: Duration) {
@@ -181,6 +186,6 @@ mod tests {
     fn bad_configuration_anywhere_in_the_chain_is_64() {
         let failed = anyhow::Error::from(BadConfiguration::new("--x")).context("cannot start");
         assert_eq!(format!("{:?}", exit_code(&failed)), format!("{:?}", ExitCode::from(64)));
-        assert_eq!(format!("{:?}", exit_code(&anyhow::anyhow!("no"))), format!("{:?}", ExitCode::FAILURE));
+        assert_eq!(format!("{:?}", exit_code(&anyhow!("no"))), format!("{:?}", ExitCode::FAILURE));
     }
 }

@@ -87,6 +87,11 @@ impl Shutdown {
         self.request();
     }
 
+    /// What the process was stopped with, once.
+    pub(crate) fn failure(&self) -> Option<anyhow::Error> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Turns SIGTERM and SIGINT into a request; a second one aborts the process.
     ///
     /// # Errors
@@ -114,7 +119,7 @@ impl Shutdown {
         self.request();
         self.tasks.close();
         let waited = tokio::time::timeout(grace, self.tasks.wait()).await;
-        if let Some(failed) = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(failed) = self.failure() {
             return Err(failed);
         }
         waited.map_err(|_| anyhow!("{} tasks were still busy after {grace:?}", self.tasks.len()))

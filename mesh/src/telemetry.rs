@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn levels_are_taken_as_people_write_them() {
-        for level in ["info", "INFO", "WARNING", "critical", "info,arbiter=debug"] {
+        for level in ["info", "INFO", "WARNING", "critical", "info,mesh=debug"] {
             assert!(filter(level).is_ok(), "{level}");
         }
         assert!(filter("info,=,=").is_err());
