@@ -8,7 +8,7 @@
 //! | `letters` | what cannot be used is kept with a reason, and the next good event is decided |
 //! | `survival` | everything killed and started again goes on where it was |
 //! | `traces` | one trace an event, parent and child, from Redis and back |
-//! | `settings` | the default policy file and the manifests say what the binaries take |
+//! | `settings` | the manifests name only variables that a binary takes |
 //! | `oracle` | what the mesh wrote is what the pure core says; every other module calls it |
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]

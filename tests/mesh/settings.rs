@@ -1,40 +1,13 @@
-//! What is written down about settings is true: the default policy file, and every variable in the manifests.
+//! What the manifests say about settings is true: every variable is one that a binary takes.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use proto::policy::Policy;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn default_as_written<P: Policy + PartialEq + std::fmt::Debug>(
-    written: &mut toml::Table,
-    name: &str,
-) -> Result<()> {
-    let section = written.remove(name).with_context(|| format!("[{name}] is missing"))?;
-    let every_number = toml::Table::try_from(P::default())?;
-    let missing: Vec<&String> = every_number.keys().filter(|key| section.get(key).is_none()).collect();
-    ensure!(missing.is_empty(), "[{name}] does not say {missing:?}");
-    assert_eq!(section.try_into::<P>()?, P::default(), "[{name}]");
-    Ok(())
-}
-
-#[test]
-fn the_policy_file_says_the_defaults() -> Result<()> {
-    let mut written: toml::Table = std::fs::read_to_string(root().join("deploy/policy.toml"))?.parse()?;
-    default_as_written::<court::policy::CourtPolicy>(&mut written, "court")?;
-    default_as_written::<supervisor::Policy>(&mut written, "supervisor")?;
-    default_as_written::<cro::Policy>(&mut written, "cro")?;
-    default_as_written::<ceo::Policy>(&mut written, "ceo")?;
-    default_as_written::<cio::Policy>(&mut written, "cio")?;
-    default_as_written::<cfo::Policy>(&mut written, "cfo")?;
-    default_as_written::<researcher::Policy>(&mut written, "researcher")?;
-    ensure!(written.is_empty(), "sections that nobody reads: {:?}", written.keys().collect::<Vec<_>>());
-    Ok(())
 }
 
 /// Variables that the mesh's libraries read themselves, or that other programs in the manifests take.
