@@ -61,6 +61,14 @@ macro_rules! finite {
                 Self::clamped(self.0 - other.0)
             }
 
+            /// The nearest hundredth: what repeated steps come to reads as people write it.
+            #[must_use]
+            pub fn to_hundredths(self) -> Self {
+                let rounded = (self.0 * 100.0).round() / 100.0;
+                // Beyond this a number has no hundredths, and times 100 could leave the range.
+                if self.0.abs() < 1e13 { Self::clamped(rounded) } else { self }
+            }
+
             fn clamped(value: f64) -> Self {
                 if value.is_nan() { Self::ZERO } else { Self(value.clamp(f64::MIN, f64::MAX) + 0.0) }
             }
@@ -156,6 +164,12 @@ mod tests {
     fn minus_zero_is_zero() {
         assert_eq!(serde_json::to_string(&Usd::new(-0.0).unwrap()).unwrap(), "0.0");
         assert_eq!(Usd::ZERO.times(-1.0), Usd::ZERO);
+    }
+
+    #[test]
+    fn steps_come_to_numbers_that_people_write() {
+        assert_eq!(Ratio::lit(7.2).times(1.2).to_hundredths(), Ratio::lit(8.64));
+        assert_eq!(Usd::lit(f64::MAX).to_hundredths(), Usd::lit(f64::MAX));
     }
 
     #[test]

@@ -58,7 +58,11 @@ fn drawdown_rise(view: &View<'_>) -> Option<Step> {
     let owned = view.ledger.owned.limits;
     (seen > last.plus(rule.rise_pct)).then(|| Step {
         limits: Limits {
-            max_leverage: owned.max_leverage.times(rule.leverage_factor.get()).max(rule.leverage_floor),
+            max_leverage: owned
+                .max_leverage
+                .times(rule.leverage_factor.get())
+                .to_hundredths()
+                .max(rule.leverage_floor),
             max_position_size_usd: position(owned, rule.position_factor, rule.position_floor_usd),
             max_drawdown_pct: rule.max_drawdown_pct,
             max_exposure_pct: rule.max_exposure_pct,
@@ -154,8 +158,9 @@ fn well(view: &View<'_>) -> Option<Vec<Fact>> {
 /// Leverage and position size a step up to what a portfolio begins with, the rest at once. What a person made looser
 /// than that stays.
 fn one_step_back(owned: Limits, base: Limits, factor: Ratio) -> Limits {
-    let leverage = owned.max_leverage.times(factor.get()).min(base.max_leverage);
-    let position = owned.max_position_size_usd.times(factor.get()).min(base.max_position_size_usd);
+    let leverage = owned.max_leverage.times(factor.get()).to_hundredths().min(base.max_leverage);
+    let position =
+        owned.max_position_size_usd.times(factor.get()).to_hundredths().min(base.max_position_size_usd);
     Limits {
         max_leverage: leverage.max(owned.max_leverage),
         max_position_size_usd: position.max(owned.max_position_size_usd),
@@ -167,5 +172,5 @@ fn one_step_back(owned: Limits, base: Limits, factor: Ratio) -> Limits {
 
 /// The owner's position size, a step down; steps in a row end at the floor.
 fn position(owned: Limits, factor: Ratio, floor: Usd) -> Usd {
-    owned.max_position_size_usd.times(factor.get()).max(floor)
+    owned.max_position_size_usd.times(factor.get()).to_hundredths().max(floor)
 }

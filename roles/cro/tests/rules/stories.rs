@@ -48,7 +48,7 @@ fn limits_come_back_step_by_step() {
         desk.tell_and_grant(at(3600 * step), Body::Snapshot(WELL));
         leverage.push(desk.ledger.owned.limits.max_leverage.get());
     }
-    assert_eq!(leverage, [6.0, 7.199_999_999_999_999, 8.639_999_999_999_999, 10.0, 10.0, 10.0]);
+    assert_eq!(leverage, [6.0, 7.2, 8.64, 10.0, 10.0, 10.0]);
     while !desk.tell_and_grant(at(36_000), Body::Snapshot(WELL)).is_empty() {}
     assert_eq!(Value::Limits(desk.ledger.owned.limits), Value::Limits(testing::base().limits));
 }
