@@ -33,12 +33,17 @@ pub(crate) fn proposal(view: &View<'_>) -> Option<Proposal> {
     })
 }
 
-/// When the feed will have been silent for too long. Whatever the mode: it may be LIVE by then without the
-/// supervisor having been asked.
+/// When the feed will have been silent for too long. While it is, and nothing is held because the mode is not LIVE:
+/// again and again, because the mode may become LIVE without the supervisor being asked, by an operator or by time.
 pub(crate) fn wake_at(view: &View<'_>) -> Option<Time> {
     let last = view.memory.last.as_ref()?;
-    let due = last.at.after(view.policy.feed_silence).after(JUST_LONGER);
-    (due > view.now).then_some(due)
+    let allowed = view.policy.feed_silence;
+    let due = last.at.after(allowed).after(JUST_LONGER);
+    if due > view.now {
+        return Some(due);
+    }
+    let held = view.ledger.hold_of(&RULE).is_some() || view.ledger.effective.mode == Mode::Live;
+    (!held).then(|| view.now.after(allowed))
 }
 
 fn hold(view: &View<'_>) -> Ask {

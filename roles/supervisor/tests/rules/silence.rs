@@ -87,3 +87,15 @@ fn the_supervisor_asks_to_be_woken_when_the_feed_will_be_silent() {
     let snapshot = Body::Snapshot(Snapshot { num_positions: 0, ..CALM });
     assert_eq!(wake(&mut desk, snapshot), Some(due.after(MINUTE).after(JUST)), "LIVE by then, perhaps");
 }
+
+#[test]
+fn a_silent_portfolio_that_is_not_live_is_looked_at_again() {
+    let mut desk = Desk::new();
+    desk.snapshot(CALM);
+    desk.ledger.effective.mode = Mode::Paused;
+    let due = desk.wait(Period::from_hours(1)).now;
+    let verdict = desk.verdict(Body::ClockDue(ClockDue { due }));
+    assert_eq!((told(&verdict.proposals), verdict.wake_at), (vec![], Some(due.after(MINUTE))));
+    desk.ledger.effective.mode = Mode::Live;
+    assert_eq!(clock(desk.wait(MINUTE)), ["hold silence"], "LIVE by an operator's word");
+}
