@@ -11,6 +11,7 @@ mod tell;
 mod words;
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use crate::play::{Played, play};
 use crate::script::Script;
@@ -19,7 +20,22 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
 }
 
-/// Every script with what it is called, in order of name.
+/// A script, where it stands, and what followed from each step.
+struct Told {
+    path: PathBuf,
+    script: Script,
+    steps: Vec<Played>,
+}
+
+/// Every script, played once for all tests, in order of name.
+static TOLD: LazyLock<Vec<Told>> = LazyLock::new(|| {
+    let play = |(path, script): (PathBuf, Script)| {
+        let steps = play(&script).unwrap_or_else(|wrong| panic!("{}: {wrong}", path.display()));
+        Told { path, script, steps }
+    };
+    scripts().into_iter().map(play).collect()
+});
+
 fn scripts() -> Vec<(PathBuf, Script)> {
     let entries = std::fs::read_dir(folder()).unwrap();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -33,22 +49,17 @@ fn scripts() -> Vec<(PathBuf, Script)> {
     paths.into_iter().map(read).collect()
 }
 
-fn played(path: &Path, script: &Script) -> Vec<Played> {
-    play(script).unwrap_or_else(|wrong| panic!("{}: {wrong}", path.display()))
-}
-
 #[test]
 fn every_script_happens_as_it_is_written() {
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     let mut wrong = Vec::new();
-    for (path, script) in scripts() {
-        let steps = played(&path, &script);
-        let told = tell::story(&script, &steps);
+    for Told { path, script, steps } in TOLD.iter() {
+        let told = tell::story(script, steps);
         let golden = path.with_extension("golden");
         if update {
             std::fs::write(&golden, &told).unwrap();
         }
-        let found = judge::differences(&script, &steps);
+        let found = judge::differences(script, steps);
         wrong.extend(found.into_iter().map(|found| format!("{}:{found}", path.display())));
         if std::fs::read_to_string(&golden).unwrap_or_default() != told {
             wrong.push(format!("{}: it reads otherwise now:\n{told}", golden.display()));
