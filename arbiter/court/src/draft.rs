@@ -65,7 +65,7 @@ impl<'a> Draft<'a> {
         self.motions = motions;
     }
 
-    /// The verdict's author, where the role was heard on this event.
+    /// Whether the role was heard on this event.
     pub(crate) fn is_heard(&self, role: &Role) -> bool {
         matches!(self.matter.hearing.roles.get(role), Some(Heard::Verdict { .. }))
     }

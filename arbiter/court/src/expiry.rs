@@ -43,7 +43,7 @@ pub(crate) fn timed_mode(draft: &mut Draft) {
         return;
     }
     let next = Value::Mode(timed.mode.one_stage_looser());
-    let mode = format!("{:?}", timed.mode).to_uppercase();
+    let mode = timed.mode;
     if cause_is_gone && may_step(draft, &next) {
         let by = by_clock(draft, &format!("{mode} ended: its time ran out and its cause is gone"));
         draft.set_owned(next, Direction::Looser, by, None);
@@ -70,13 +70,14 @@ fn end(draft: &mut Draft, hold: &Hold) {
     draft.end_hold(hold.id, by, None);
 }
 
-/// A due hold of a role: extended while its cause stands, ended when it is gone, and standing without an end while nobody
-/// can say.
+/// A due hold of a role: extended while its cause stands, ended when it is gone and the event is fit to loosen on, and
+/// standing without an end until then.
 fn judge(draft: &mut Draft, owner: &Role, mut hold: Hold) {
-    if draft.unfit_to_loosen().is_some() || !draft.is_heard(owner) {
+    if !draft.is_heard(owner) {
         return stand(draft, owner, hold);
     }
     match hold.standing {
+        Standing::Absent { .. } if draft.unfit_to_loosen().is_some() => stand(draft, owner, hold),
         Standing::Absent { .. } => {
             let by = By::time(&hold, Priority::Normal, "ended: its time ran out and its cause is gone");
             draft.end_hold(hold.id, by, None);
@@ -101,8 +102,8 @@ fn renew_early(draft: &mut Draft, owner: &Role, mut hold: Hold) {
     }
 }
 
-/// Nobody can say whether the cause stands: the hold stays until somebody can. Where its owner has no say on this kind of
-/// event, one that does is on its way.
+/// Nobody can say that the cause is gone: the hold stays, and the backend is told so, whose own timer would end it. Where
+/// its owner has no say on this kind of event, one that does is on its way.
 fn stand(draft: &mut Draft, owner: &Role, mut hold: Hold) {
     if draft.is_interested(owner) && hold.until.take().is_some() {
         renewed(draft, hold, "stands: nobody could say that its cause is gone");

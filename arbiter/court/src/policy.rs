@@ -117,7 +117,7 @@ impl CourtPolicy {
     fn check_profiles(&self, checks: &mut Checks) {
         let mut looser: Option<&ProfileTerms> = None;
         for profile in Profile::ALL {
-            let field = format!("profiles.{}", format!("{profile:?}").to_uppercase());
+            let field = format!("profiles.{profile}");
             let Some(terms) = self.profiles.get(&profile) else {
                 checks.expect(false, &field, "nothing", "what the profile allows");
                 continue;

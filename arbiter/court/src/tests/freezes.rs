@@ -156,6 +156,25 @@ fn what_is_due_while_nobody_can_judge_it_stands_without_an_end() {
 }
 
 #[test]
+fn a_cause_that_stands_is_extended_whoever_else_is_missing() {
+    let mut story = Story::new();
+    story.snapshot().says(lasting("supervisor.x", Some(30))).rule();
+    let ruling = story.wait(mins(30)).snapshot().without(&Role::CRO).stale().rule();
+    assert_eq!(minutes(&ruling), 30);
+}
+
+#[test]
+fn before_its_end_a_cause_that_nobody_can_judge_stands_without_one() {
+    let mut story = Story::new();
+    story.snapshot().says(lasting("supervisor.x", Some(30))).rule();
+    let ruling = story.wait(mins(29)).clock().without(&Role::SUPERVISOR).rule();
+    assert_eq!(minutes(&ruling), 0);
+    let ruling = story.wait(secs(10)).clock().rule();
+    assert_eq!(types(&ruling), [], "a new end is no news while the backend knows of none");
+    assert_eq!(story.hold("supervisor.x").unwrap().until, Some(story.now.after(mins(30))));
+}
+
+#[test]
 fn a_cleared_cause_is_confirmed_before_it_lifts() {
     let mut story = Story::new();
     let placed = story.snapshot().says(lasting("supervisor.loss-streak", Some(30))).rule();

@@ -218,7 +218,7 @@ proptest! {
 
     #[test]
     fn p11_a_signal_that_straddles_a_threshold_loosens_at_most_six_times_a_day(
-        tight_secs in 5_i64..3600, loose_secs in 60_i64..7200, which in 0_usize..3,
+        tight_secs in 240_i64..3600, loose_secs in 120_i64..7200, which in 0_usize..3,
     ) {
         let (role, rule, tight, loose) = [
             (Role::CEO, "ceo.x", Value::Mode(Mode::Shadow), Value::Mode(Mode::Live)),
