@@ -186,7 +186,6 @@ impl Model {
             proposals,
         };
         let vetoes = self.desk(book, role)?.review(case).map_err(|error| invalid(&error))?;
-        let vetoes = vetoes.ok_or_else(|| Absence::Invalid { error: format!("{role} does not review") })?;
         Ok(HeardReview::Opinion { role: role.clone(), policy: self.policies.revision().clone(), vetoes })
     }
 
@@ -215,5 +214,90 @@ fn clock_due(portfolio: &PortfolioId, due: Time) -> Event {
         correlation_id: id.to_string(),
         stale: false,
         body: Body::ClockDue(ClockDue { due }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::decision::DecisionType;
+    use proto::event::{EventKind, Snapshot};
+    use proto::id::EntryId;
+    use proto::number::Fraction;
+    use proto::testing::{MONDAY, event, snapshot};
+    use proto::time::Period;
+
+    use super::*;
+
+    fn entry(at: Time, drawdown: f64) -> Event {
+        let body = Body::Snapshot(Snapshot { drawdown_pct: Fraction::lit(drawdown), ..snapshot() });
+        let entry = EntryId { millis: at.as_millis().unsigned_abs(), number: 0 };
+        let source = Source::Redis { stream: "snapshots".to_owned(), entry, through: entry };
+        Event { source, ..event(at, body) }
+    }
+
+    fn model() -> Model {
+        Model::new(Policies::defaults().unwrap())
+    }
+
+    fn decided(rulings: &[Ruling]) -> Vec<DecisionType> {
+        rulings.iter().flat_map(|ruling| &ruling.decisions).map(|told| told.decision_type()).collect()
+    }
+
+    #[test]
+    fn an_event_is_ruled_once_and_rulings_form_a_chain() {
+        let mut model = model();
+        let first = model.tell(entry(MONDAY, 0.12)).unwrap();
+        assert!(decided(&first).contains(&DecisionType::Freeze));
+        assert!(model.tell(entry(MONDAY, 0.12)).unwrap().is_empty(), "the same entry again");
+        let second = model.tell(entry(MONDAY.after(Period::from_secs(5)), 0.12)).unwrap();
+        assert_eq!(second[0].version, first[0].version.next());
+        assert_eq!(second[0].previous, RulingHash::of(&first[0].to_bytes().unwrap()));
+        assert_eq!(second[0].before, first[0].after);
+    }
+
+    #[test]
+    fn timers_go_off_before_the_event_that_comes_later() {
+        let mut model = model();
+        model.tell(entry(MONDAY, 0.12)).unwrap();
+        let (due, _) = model.next_due().unwrap();
+        let rulings = model.tell(entry(MONDAY.after(Period::from_hours(3)), 0.12)).unwrap();
+        let kinds: Vec<_> = rulings.iter().map(|ruling| ruling.event.kind()).collect();
+        assert_eq!(kinds.last(), Some(&EventKind::Snapshot));
+        assert!(kinds.len() > 1 && kinds[..kinds.len() - 1].iter().all(|kind| *kind == EventKind::ClockDue));
+        assert_eq!(rulings[0].event.at, due);
+        assert!(rulings.is_sorted_by_key(|ruling| ruling.event.at));
+    }
+
+    #[test]
+    fn the_same_events_give_the_same_bytes() {
+        let play = || {
+            let mut model = model();
+            let times = (0..40).map(|step| MONDAY.after(Period::from_mins(step)));
+            let rulings = times.flat_map(|at| model.tell(entry(at, 0.12)).unwrap());
+            rulings.map(|ruling| ruling.to_bytes().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(play(), play());
+    }
+
+    #[test]
+    fn an_absent_role_is_not_heard_until_it_is_back() {
+        let mut model = model();
+        model.absent(Role::SUPERVISOR, Absence::Disabled);
+        let without = model.tell(entry(MONDAY, 0.12)).unwrap();
+        assert_eq!(without[0].hearing.roles[&Role::SUPERVISOR], Heard::Absent { why: Absence::Disabled });
+        assert!(!decided(&without).contains(&DecisionType::Freeze));
+        model.present(&Role::SUPERVISOR);
+        let with = model.tell(entry(MONDAY.after(Period::from_secs(5)), 0.12)).unwrap();
+        assert_eq!(decided(&with), [DecisionType::Freeze]);
+    }
+
+    #[test]
+    fn portfolios_stand_apart() {
+        let mut model = model();
+        let other: PortfolioId = "other".parse().unwrap();
+        model.tell(entry(MONDAY, 0.12)).unwrap();
+        model.tell(Event { portfolio: other.clone(), ..entry(MONDAY, 0.0) }).unwrap();
+        assert!(model.ledger(&PortfolioId::main()).unwrap().freeze.is_some());
+        assert!(model.ledger(&other).unwrap().freeze.is_none());
     }
 }

@@ -11,7 +11,7 @@ pub(crate) trait Desk {
     fn evaluate(&self, case: Case) -> Result<Verdict, serde_json::Error>;
 
     /// What it forbids; none for a role that does not review.
-    fn review(&self, case: ReviewCase) -> Result<Option<Vec<Veto>>, serde_json::Error>;
+    fn review(&self, case: ReviewCase) -> Result<Vec<Veto>, serde_json::Error>;
 }
 
 /// Who serves which role.
@@ -25,7 +25,7 @@ impl<E: Executive> Desk for Serving<E> {
         E::evaluate(&self.0, &case.typed()?).untyped()
     }
 
-    fn review(&self, case: ReviewCase) -> Result<Option<Vec<Veto>>, serde_json::Error> {
+    fn review(&self, case: ReviewCase) -> Result<Vec<Veto>, serde_json::Error> {
         Ok(E::review(&self.0, &case.typed()?))
     }
 }

@@ -48,9 +48,9 @@ fn field(decision: &Decision, name: &str, expected: &str) -> Option<String> {
             let items: Vec<&str> = items.iter().filter_map(serde_json::Value::as_str).collect();
             items.join("+") == expected || expected.parse() == Ok(items.len())
         }
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Object(_) => {
-            seen.to_string() == expected
-        }
+        serde_json::Value::Null => expected == "null",
+        serde_json::Value::Bool(seen) => expected.parse() == Ok(*seen),
+        serde_json::Value::Object(_) => false,
     };
     (!same).then(|| format!("{name} is {seen}, expected {expected}"))
 }

@@ -3,9 +3,14 @@
 //! Each `scenarios/*.txt` is played on the model with its own policy; what it expects must happen, and nothing else may
 //! be decided. The whole of what happened stands beside it in `*.golden`; `UPDATE_GOLDEN=1` writes those anew.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what a test cannot read or play is a failed test")]
+
 mod coverage;
+mod entries;
 mod judge;
+mod orders;
 mod play;
+mod read;
 mod script;
 mod tell;
 mod words;

@@ -120,13 +120,7 @@ impl Names {
         let number = self.decisions.len() + 1;
         self.decisions.insert(decision.decision_id, number);
         let what = decision.decision_type();
-        let lifts = match &decision.payload {
-            Payload::ModeChange { lifts, .. } if !lifts.is_empty() => {
-                let names: Vec<String> = lifts.iter().map(|id| self.decision_name(id)).collect();
-                format!(" lifts {}", names.join(", "))
-            }
-            _ => String::new(),
-        };
+        let lifts = self.lifts(&decision.payload);
         let priority = u8::from(decision.priority);
         vec![
             format!(
@@ -136,6 +130,12 @@ impl Names {
             ),
             format!("   because {}", decision.reason),
         ]
+    }
+
+    fn lifts(&self, payload: &Payload) -> String {
+        let Payload::ModeChange { lifts, .. } = payload else { return String::new() };
+        let names: Vec<String> = lifts.iter().map(|id| self.decision_name(id)).collect();
+        if names.is_empty() { String::new() } else { format!(" lifts {}", names.join(", ")) }
     }
 
     fn decision_name(&self, id: &DecisionId) -> String {

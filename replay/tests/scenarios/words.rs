@@ -69,6 +69,11 @@ impl Words {
         self.parsed(what)
     }
 
+    /// A length of time after this word, if the word comes next.
+    pub(crate) fn period_after(&mut self, word: &str) -> Result<Option<Period>, String> {
+        if self.takes(word) { self.period(word).map(Some) } else { Ok(None) }
+    }
+
     pub(crate) fn end(&mut self) -> Result<(), String> {
         match self.next() {
             Some(word) => Err(format!("{word:?} is too much")),
