@@ -24,7 +24,7 @@ use mesh::shutdown::Shutdown;
 use mesh::streams::{Options, Provisioned, check, provision};
 use mesh::{BadConfiguration, rulings};
 use proto::case::{Answer, Case, Cases, Executive, Verdict, Verdicts};
-use proto::event::{Body, ClockDue};
+use proto::event::{Body, ClockDue, EventKind};
 use proto::id::{PolicyRevision, PortfolioId, Role, RulingHash, Sequence, Version};
 use proto::number::Fraction;
 use proto::policy::{Mistake, Policy};
@@ -248,6 +248,7 @@ impl Policy for ClerkPolicy {
 
 impl Executive for Clerk {
     const ROLE: Role = Role::CFO;
+    const INTERESTS: &'static [EventKind] = &[EventKind::Snapshot];
     type Policy = ClerkPolicy;
     type Memory = u64;
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::event::Event;
+use crate::event::{Event, EventKind};
 use crate::id::{PolicyRevision, Role, RuleId};
 use crate::ledger::Ledger;
 use crate::policy::Policy;
@@ -113,6 +113,10 @@ pub struct Veto {
 pub trait Executive: 'static {
     /// Its name.
     const ROLE: Role;
+    /// The kinds of event that it has something to say on.
+    const INTERESTS: &'static [EventKind];
+    /// Whether it can be asked to review what loosens.
+    const REVIEWS: bool = false;
     /// Its part of the policy file.
     type Policy: Policy;
     /// What it remembers of a portfolio.
@@ -121,9 +125,9 @@ pub trait Executive: 'static {
     /// What it proposes on this event. No clock, no randomness, no I/O: the same case gives the same verdict.
     fn evaluate(policy: &Self::Policy, case: &Case<Self::Memory>) -> Verdict<Self::Memory>;
 
-    /// What it forbids of what would loosen; none for a role that does not review.
-    fn review(_policy: &Self::Policy, _case: &ReviewCase<Self::Memory>) -> Option<Vec<Veto>> {
-        None
+    /// What it forbids of what would loosen; asked only where it [reviews](Self::REVIEWS).
+    fn review(_policy: &Self::Policy, _case: &ReviewCase<Self::Memory>) -> Vec<Veto> {
+        Vec::new()
     }
 }
 

@@ -135,7 +135,7 @@ fn reviewed<E: Executive>(policy: &str, ruling: &Ruling) -> Result<serde_json::V
         proposals: court::for_review(&ruling.terms, &Matter::from(ruling)),
     };
     let vetoes = E::review(&section(policy, &E::ROLE)?, &case.typed()?);
-    Ok(serde_json::to_value(vetoes.unwrap_or_default())?)
+    Ok(serde_json::to_value(vetoes)?)
 }
 
 /// Redis has every decision of every counted ruling, once, in order per portfolio.

@@ -1,10 +1,13 @@
-//! What the manifests say about settings is true: every variable is one that a binary takes.
+//! What the manifests and the services say of themselves is true.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use local::Mesh;
+
+use crate::support::World;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -50,5 +53,25 @@ fn every_variable_in_the_manifests_is_one_that_a_binary_takes() -> Result<()> {
     ensure!(used.contains("NATS_URL") && used.contains("REDIS_URL"), "the manifests say nothing: {used:?}");
     let unknown: Vec<&&str> = used.iter().filter(|name| !help.contains(&format!("[env: {name}="))).collect();
     ensure!(unknown.is_empty(), "no binary takes {unknown:?}");
+    Ok(())
+}
+
+/// The standard discovery shows what each role is; the court seats it for the same events.
+#[tokio::test(flavor = "multi_thread")]
+async fn discovery_shows_every_role_with_version_policy_and_interests() -> Result<()> {
+    let world = World::start(Mesh::builder()).await?;
+    let terms = court::policy::CourtPolicy::default().terms(proto::id::PolicyRevision::of(""));
+    let nats = async_nats::connect(world.mesh.nats_url()).await?;
+    for (role, seat) in &terms.seats {
+        let answer = nats.request(format!("$SRV.INFO.federation-{role}"), "".into()).await?;
+        let info: serde_json::Value = serde_json::from_slice(&answer.payload)?;
+        let interests: Vec<&str> = seat.interests.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(info["metadata"]["interests"], interests.join(","), "{role}");
+        assert_eq!(info["metadata"]["policy"].as_str().map(str::len), Some(16), "{info}");
+        assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
+        let reviews =
+            info["endpoints"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == "review"));
+        assert_eq!(reviews, seat.reviews, "{role}");
+    }
     Ok(())
 }

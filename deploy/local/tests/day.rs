@@ -62,7 +62,7 @@ fn review(
     };
     let (event, ledger) = (event.clone(), ledger.without_memories());
     let case = ReviewCase { schema: Schema::Case, event, ledger, memory, proposals };
-    let vetoes = Supervisor::review(&section("supervisor"), &case.typed().unwrap()).unwrap();
+    let vetoes = Supervisor::review(&section("supervisor"), &case.typed().unwrap());
     HeardReview::Opinion { role: Role::SUPERVISOR, policy: revision(), vetoes }
 }
 

@@ -22,7 +22,6 @@ pub(super) struct Refused {
 
 const UNREADABLE: usize = 400;
 const FAILED: usize = 500;
-const NOT_SERVED: usize = 501;
 
 impl Refused {
     fn new(code: usize, why: impl Into<String>) -> Self {
@@ -97,7 +96,6 @@ fn reviewed<E: Executive>(section: &Section<E::Policy>, case: ReviewCase) -> Res
     let case = case.typed::<E::Memory>();
     let case = case.map_err(|unread| Refused::new(UNREADABLE, format!("memory cannot be read: {unread}")))?;
     let vetoes = caught(|| E::review(&policy, &case)).map_err(|why| Refused::new(FAILED, why))?;
-    let vetoes = vetoes.ok_or_else(|| Refused::new(NOT_SERVED, format!("{} does not review", E::ROLE)))?;
     Ok(Opinion { schema: Schema::Verdict, role: E::ROLE, policy: revision, vetoes })
 }
 

@@ -93,12 +93,12 @@ pub async fn serve<E: Executive>(node: &Node, concurrency: usize) -> anyhow::Res
     };
     let service = start::<E>(node).await?;
     let evaluate = endpoint(&service, "evaluate", node.nats.subjects.evaluate(&E::ROLE)).await?;
-    let review = endpoint(&service, "review", node.nats.subjects.review(&E::ROLE)).await?;
-    let evaluating = work.clone().attend(evaluate, Asked::Evaluate);
-    let reviewing = work.attend(review, Asked::Review);
     let mut attending = JoinSet::new();
-    attending.spawn(evaluating);
-    attending.spawn(reviewing);
+    if E::REVIEWS {
+        let review = endpoint(&service, "review", node.nats.subjects.review(&E::ROLE)).await?;
+        attending.spawn(work.clone().attend(review, Asked::Review));
+    }
+    attending.spawn(work.attend(evaluate, Asked::Evaluate));
     // Subscribing returns before the server knows: ready is only who can be found.
     node.nats.round_trip().await.context("the service cannot be announced")?;
     node.ready.hold();
@@ -114,10 +114,12 @@ pub async fn serve<E: Executive>(node: &Node, concurrency: usize) -> anyhow::Res
 }
 
 async fn start<E: Executive>(node: &Node) -> anyhow::Result<Service> {
+    let interests: Vec<&str> = E::INTERESTS.iter().map(|kind| kind.as_str()).collect();
     let metadata = BTreeMap::from([
         ("role".to_owned(), E::ROLE.to_string()),
         ("schema".to_owned(), Schema::Case.to_string()),
         ("policy".to_owned(), node.policy.revision().to_string()),
+        ("interests".to_owned(), interests.join(",")),
     ]);
     let builder = node.nats.client.service_builder().description(format!("The {} of the mesh", E::ROLE));
     let started = builder

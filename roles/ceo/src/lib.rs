@@ -11,7 +11,7 @@ pub use policy::{Downgrade, Emergency, Policy, Upgrade};
 pub use profile::{DOWNGRADE, DOWNGRADE_STREAK, DOWNGRADE_WIN_RATE, EMERGENCY, UPGRADE};
 
 use proto::case::{Case, Executive, Verdict};
-use proto::event::Body;
+use proto::event::{Body, EventKind};
 use proto::id::Role;
 
 /// The role that owns mode and profile.
@@ -20,6 +20,7 @@ pub struct Ceo;
 
 impl Executive for Ceo {
     const ROLE: Role = Role::CEO;
+    const INTERESTS: &'static [EventKind] = &[EventKind::Snapshot, EventKind::Health];
     type Policy = Policy;
     type Memory = Memory;
 

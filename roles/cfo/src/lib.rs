@@ -7,7 +7,7 @@ pub use policy::{BuildReserve, ExcessReserve, Policy, Preserve, StrongProfit};
 pub use rules::{BUILD_RESERVE, EXCESS_RESERVE, PRESERVE, STRONG_PROFIT};
 
 use proto::case::{Case, Executive, Verdict};
-use proto::event::Body;
+use proto::event::{Body, EventKind};
 use proto::id::Role;
 
 /// The role that owns the cashflow.
@@ -16,6 +16,7 @@ pub struct Cfo;
 
 impl Executive for Cfo {
     const ROLE: Role = Role::CFO;
+    const INTERESTS: &'static [EventKind] = &[EventKind::Snapshot];
     type Policy = Policy;
     type Memory = ();
 

@@ -13,7 +13,7 @@ pub use policy::{Contract, Expand, Policy, Rebalance};
 pub use symbols::{CONTRACT, EXPAND};
 
 use proto::case::{Case, Executive, Verdict};
-use proto::event::Body;
+use proto::event::{Body, EventKind};
 use proto::id::Role;
 
 /// The role that owns symbols and model weights.
@@ -22,6 +22,7 @@ pub struct Cio;
 
 impl Executive for Cio {
     const ROLE: Role = Role::CIO;
+    const INTERESTS: &'static [EventKind] = &[EventKind::Snapshot, EventKind::Model];
     type Policy = Policy;
     type Memory = Memory;
 

@@ -10,7 +10,7 @@ pub mod policy;
 
 use proto::case::{Case, Executive, Verdict};
 use proto::decision::Priority;
-use proto::event::{Body, EssState, Snapshot};
+use proto::event::{Body, EssState, EventKind, Snapshot};
 use proto::id::{Role, RuleId};
 use proto::ledger::Ledger;
 use proto::number::Fraction;
@@ -40,6 +40,7 @@ struct View<'a> {
 
 impl Executive for Cro {
     const ROLE: Role = Role::CRO;
+    const INTERESTS: &'static [EventKind] = &[EventKind::Snapshot, EventKind::Health];
     type Policy = Policy;
     type Memory = Memory;
 

@@ -8,7 +8,7 @@ pub use policy::{Backtest, Bottleneck, Features, Policy, Retrain, Risk, Tune};
 pub use rules::{BACKTEST, BOTTLENECK, FEATURES, RETRAIN, RISK, TUNE};
 
 use proto::case::{Case, Executive, Verdict};
-use proto::event::Body;
+use proto::event::{Body, EventKind};
 use proto::id::Role;
 use proto::proposal::{Ask, Proposal};
 
@@ -18,6 +18,7 @@ pub struct Researcher;
 
 impl Executive for Researcher {
     const ROLE: Role = Role::RESEARCHER;
+    const INTERESTS: &'static [EventKind] = &[EventKind::Snapshot, EventKind::Health, EventKind::Model];
     type Policy = Policy;
     type Memory = ();
 

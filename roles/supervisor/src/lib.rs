@@ -13,7 +13,7 @@ mod veto;
 
 use proto::case::{Case, Executive, ReviewCase, Verdict, Veto};
 use proto::decision::Priority;
-use proto::event::Event;
+use proto::event::{Event, EventKind};
 use proto::id::{Role, RuleId};
 use proto::ledger::Ledger;
 use proto::proposal::{Ask, Fact, Proposal};
@@ -39,6 +39,8 @@ struct View<'a> {
 
 impl Executive for Supervisor {
     const ROLE: Role = Role::SUPERVISOR;
+    const INTERESTS: &'static [EventKind] = &[EventKind::Snapshot, EventKind::Health, EventKind::ClockDue];
+    const REVIEWS: bool = true;
     type Policy = Policy;
     type Memory = Memory;
 
@@ -54,12 +56,12 @@ impl Executive for Supervisor {
         Verdict { proposals, memory, wake_at }
     }
 
-    fn review(policy: &Policy, case: &ReviewCase<Memory>) -> Option<Vec<Veto>> {
+    fn review(policy: &Policy, case: &ReviewCase<Memory>) -> Vec<Veto> {
         let unknown = Memory::default();
         let memory = case.memory.as_ref().unwrap_or(&unknown);
         let now = case.ledger.at.max(case.event.at);
         let view = View { policy, now, event: &case.event, ledger: &case.ledger, memory };
-        Some(veto::vetoes(&view, &case.proposals))
+        veto::vetoes(&view, &case.proposals)
     }
 }
 

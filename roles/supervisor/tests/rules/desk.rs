@@ -81,7 +81,7 @@ impl Desk {
             memory: self.memory.clone(),
             proposals: vec![asked],
         };
-        Supervisor::review(&self.policy, &case).unwrap_or_default()
+        Supervisor::review(&self.policy, &case)
     }
 
     /// Places or extends the holds that are asked for, as the court does.
