@@ -240,7 +240,11 @@ mod tests {
     }
 
     fn decided(rulings: &[Ruling]) -> Vec<DecisionType> {
-        rulings.iter().flat_map(|ruling| &ruling.decisions).map(|told| told.decision_type()).collect()
+        rulings
+            .iter()
+            .flat_map(|ruling| &ruling.decisions)
+            .map(proto::decision::Decision::decision_type)
+            .collect()
     }
 
     #[test]
