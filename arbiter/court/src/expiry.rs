@@ -1,10 +1,11 @@
 //! What time does: holds and timed modes that are due end, or are extended while their cause stands.
 
-use proto::decision::{Author, DecisionType, Priority};
+use proto::decision::{Author, DecisionType, Priority, Severity};
 use proto::event::EventKind;
 use proto::hold::{Hold, Standing};
 use proto::id::{HoldId, Role, RuleId};
 use proto::ledger::{Direction, TimedMode};
+use proto::proposal::Bound;
 use proto::value::{Kind, Value};
 
 use crate::draft::Draft;
@@ -45,11 +46,15 @@ pub(crate) fn timed_mode(draft: &mut Draft) {
     let next = Value::Mode(timed.mode.one_stage_looser());
     let mode = timed.mode;
     if cause_is_gone && may_step(draft, &next) {
-        let by = by_clock(draft, &format!("{mode} ended: its time ran out and its cause is gone"));
+        let by = by_clock(
+            draft,
+            Priority::Normal,
+            &format!("{mode} ended: its time ran out and its cause is gone"),
+        );
         draft.set_owned(next, Direction::Looser, by, None);
         draft.after.timed_mode = None;
     } else {
-        let by = by_clock(draft, &format!("{mode} extended: its cause was not seen to end"));
+        let by = by_clock(draft, Priority::High, &format!("{mode} extended: its cause was not seen to end"));
         extend_mode(draft, TimedMode { until: draft.now.after(timed.duration), ..timed }, by, None);
     }
 }
@@ -111,9 +116,19 @@ fn stand(draft: &mut Draft, owner: &Role, mut hold: Hold) {
 }
 
 fn renewed(draft: &mut Draft, hold: Hold, what: &str) {
-    let by = By::time(&hold, Priority::High, what);
+    let by = By::time(&hold, urgency(&hold), what);
     draft.hold_moved(&hold, Direction::Tighter, by, None);
     draft.after.holds.insert(hold.id, hold);
+}
+
+/// How urgent it is that a hold goes on: a freeze that is more than a break is as urgent as when it was placed.
+const fn urgency(hold: &Hold) -> Priority {
+    match &hold.bound {
+        Bound::Freeze { severity: Severity::High | Severity::Critical, .. } => Priority::Critical,
+        Bound::Freeze { severity: Severity::Medium, .. } | Bound::Loosening | Bound::Value { .. } => {
+            Priority::High
+        }
+    }
 }
 
 /// Whether a mode whose cause is gone may step back without further confirmation: somebody who can tell was heard.
@@ -128,8 +143,8 @@ fn may_step(draft: &Draft, next: &Value) -> bool {
         && standing::freeze_against(draft, next).is_none()
 }
 
-fn by_clock(draft: &Draft, what: &str) -> By {
+fn by_clock(draft: &Draft, priority: Priority, what: &str) -> By {
     let owner = draft.owner_of(DecisionType::ModeChange);
     let author = owner.map_or(Author::Manual, |role| Author::Role(role.clone()));
-    By { author, rule: TIMED_MODE, priority: Priority::Normal, reason: format!("[{TIMED_MODE}] {what}") }
+    By { author, rule: TIMED_MODE, priority, reason: format!("[{TIMED_MODE}] {what}") }
 }
