@@ -8,7 +8,7 @@
 //! | `letters` | what cannot be used is kept with a reason, and the next good event is decided |
 //! | `survival` | everything killed and started again goes on where it was |
 //! | `traces` | one trace an event, parent and child, from Redis and back |
-//! | `settings` | the manifests name only variables that a binary takes; discovery shows what a role is |
+//! | `settings` | the manifests name only variables that a binary takes, the hazards only tests that exist; discovery shows what a role is |
 //! | `oracle` | what the mesh wrote is what the pure core says; every other module calls it |
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]

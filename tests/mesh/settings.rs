@@ -1,4 +1,4 @@
-//! What the manifests and the services say of themselves is true.
+//! What the manifests, the list of hazards and the services say of themselves is true.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,9 @@ use crate::support::World;
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
+
+/// How the list of hazards says what a name looks like.
+const SHAPE: &str = "crate::module::test";
 
 /// Variables that the mesh's libraries read themselves, or that other programs in the manifests take.
 const FOREIGN: [&str; 4] = ["OTEL_", "COLLECTOR_", "JAEGER_", "POSTGRES_"];
@@ -53,6 +56,82 @@ fn every_variable_in_the_manifests_is_one_that_a_binary_takes() -> Result<()> {
     ensure!(used.contains("NATS_URL") && used.contains("REDIS_URL"), "the manifests say nothing: {used:?}");
     let unknown: Vec<&&str> = used.iter().filter(|name| !help.contains(&format!("[env: {name}="))).collect();
     ensure!(unknown.is_empty(), "no binary takes {unknown:?}");
+    Ok(())
+}
+
+/// The crates, each with the folder that it is in.
+fn crates() -> Result<Vec<(String, PathBuf)>> {
+    let mut folders =
+        ["proto", "mesh", "arbiter", "arbiter/court", "gateway", "replay", "deploy/local", "tests"]
+            .map(|folder| root().join(folder))
+            .to_vec();
+    for role in std::fs::read_dir(root().join("roles"))? {
+        folders.push(role?.path());
+    }
+    let named = |folder: PathBuf| {
+        let manifest: toml::Table = std::fs::read_to_string(folder.join("Cargo.toml"))?.parse()?;
+        let name = manifest["package"]["name"].as_str().context("a crate without a name")?;
+        Ok((name.replace('-', "_"), folder))
+    };
+    folders.into_iter().map(named).collect()
+}
+
+/// Adds `<module>::<test>` for every test of the sources in a folder.
+fn tests_in(folder: &Path, module: &str, found: &mut BTreeSet<String>) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).context("a file without a name")?;
+        let inner = match stem {
+            "lib" | "main" | "mod" => module.to_owned(),
+            _ => format!("{module}::{stem}"),
+        };
+        if path.is_dir() {
+            tests_in(&path, &inner, found)?;
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            let text = std::fs::read_to_string(&path)?;
+            found.extend(tests_of(&text).map(|test| format!("{inner}::{test}")));
+        }
+    }
+    Ok(())
+}
+
+/// The names of the functions below `#[test]` and its kin.
+fn tests_of(text: &str) -> impl Iterator<Item = &str> {
+    let mut marked = false;
+    text.lines().map(str::trim_start).filter_map(move |line| {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            marked = true;
+            return None;
+        }
+        let (_, name) = line.split_once("fn ").filter(|_| marked)?;
+        marked = false;
+        name.split(['(', '<']).next()
+    })
+}
+
+#[test]
+fn every_test_that_a_hazard_names_exists() -> Result<()> {
+    let mut tests = BTreeSet::new();
+    for (name, folder) in crates()? {
+        for (part, module) in [("src", &name), ("tests", &name), ("mesh", &format!("{name}::mesh"))] {
+            let sources = folder.join(part);
+            if sources.is_dir() {
+                tests_in(&sources, module, &mut tests)?;
+            }
+        }
+    }
+    let hazards = std::fs::read_to_string(root().join("tests/HAZARDS.md"))?;
+    let quoted = hazards.split('`').skip(1).step_by(2);
+    let (names, paths): (BTreeSet<&str>, BTreeSet<&str>) =
+        quoted.filter(|word| word.contains("::") || word.contains('/')).partition(|word| word.contains("::"));
+    ensure!(names.len() > 100, "few tests are named: {}", names.len());
+    let missing: Vec<&&str> =
+        names.iter().filter(|name| **name != SHAPE && !tests.contains(**name)).collect();
+    ensure!(missing.is_empty(), "no such tests: {missing:#?}");
+    // `/health` and its like are paths of the API.
+    let files = paths.iter().filter(|path| !path.starts_with('/'));
+    let missing: Vec<&&str> = files.filter(|path| !root().join(path).exists()).collect();
+    ensure!(missing.is_empty(), "no such files: {missing:#?}");
     Ok(())
 }
 
