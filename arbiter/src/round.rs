@@ -17,7 +17,6 @@ use proto::ledger::Ledger;
 use proto::proposal::{Ask, Proposal};
 use proto::ruling::{Absence, Heard, HeardReview, Hearing, Position, Ruling};
 use proto::terms::{Seat, Terms};
-use proto::wire::Schema;
 
 use crate::args::RoundArgs;
 use crate::bench::Bench;
@@ -53,7 +52,6 @@ impl Court {
     /// Asks everybody with interest, side by side. Once trading is frozen the round closes early.
     async fn hear(&self, terms: &Terms, event: &Event, before: &Ledger) -> BTreeMap<Role, Heard> {
         let mut heard = BTreeMap::new();
-        let ledger = before.without_memories();
         let roster = self.roster.roles();
         let mut asked = FuturesUnordered::new();
         for (role, seat) in &terms.seats {
@@ -62,13 +60,7 @@ impl Court {
             }
             if roster.is_enabled(role) {
                 heard.insert(role.clone(), Heard::Absent { why: Absence::Timeout });
-                let case = Case {
-                    event: event.clone(),
-                    ledger: ledger.clone(),
-                    base: terms.base.clone(),
-                    memory: before.memories.get(role).cloned(),
-                };
-                asked.push(self.ask(role, seat, case));
+                asked.push(self.ask(role, seat, Case::of(role, event, before, &terms.base)));
             } else {
                 heard.insert(role.clone(), Heard::Absent { why: Absence::Disabled });
             }
@@ -114,17 +106,7 @@ impl Court {
         if !self.roster.roles().is_enabled(role) {
             return absent(Absence::Disabled);
         }
-        let memory = match matter.hearing.roles.get(role) {
-            Some(Heard::Verdict { verdict, .. }) => Some(verdict.memory.clone()),
-            Some(Heard::Absent { .. }) | None => matter.before.memories.get(role).cloned(),
-        };
-        let case = ReviewCase {
-            schema: Schema::Case,
-            event: matter.event.clone(),
-            ledger: matter.before.without_memories(),
-            memory,
-            proposals,
-        };
+        let case = ReviewCase::of(role, &matter.event, &matter.before, &matter.hearing, proposals);
         match self.bench.review(role, &case).await {
             Ok(opinion) => {
                 HeardReview::Opinion { role: opinion.role, policy: opinion.policy, vetoes: opinion.vetoes }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use mesh::nats::Nats;
 use mesh::publish::{OUTLAST_ELECTION, publish_until_stored, with_id};
 use mesh::shutdown::Shutdown;
-use proto::event::{Body, ClockDue, Event, EventKind, Source};
-use proto::id::{EventId, PortfolioId, Slot};
+use proto::event::{Event, EventKind};
+use proto::id::{PortfolioId, Slot};
 use proto::time::Time;
-use proto::wire::{Message as _, Schema};
+use proto::wire::Message as _;
 use tokio::sync::Notify;
 use tracing::{Instrument as _, warn};
 
@@ -44,7 +44,7 @@ impl Timers {
                 () = wait => {}
             }
             for (portfolio, due) in self.take_due(mesh::clock::now()) {
-                let event = clock_due(&portfolio, due);
+                let event = Event::clock_due(&portfolio, due);
                 let span = tracing::info_span!("clock", portfolio = %portfolio, event = %event.id);
                 mesh::trace::adopt_trace(&span, event.trace_id);
                 if let Err(failed) = publish(nats, slot, &event).instrument(span).await {
@@ -76,22 +76,6 @@ impl Timers {
     }
 }
 
-/// The event of a timer; the same for the same timer, whoever publishes it.
-fn clock_due(portfolio: &PortfolioId, due: Time) -> Event {
-    let id = EventId::derive(&["clock", portfolio.as_str(), &due.to_string()]);
-    Event {
-        schema: Schema::Event,
-        id,
-        portfolio: portfolio.clone(),
-        at: due,
-        source: Source::Clock,
-        trace_id: id.into(),
-        correlation_id: id.to_string(),
-        stale: false,
-        body: Body::ClockDue(ClockDue { due }),
-    }
-}
-
 async fn publish(nats: &Nats, slot: Slot, event: &Event) -> anyhow::Result<()> {
     let subject = nats.subjects.event(slot, &event.portfolio, EventKind::ClockDue);
     let mut headers = with_id(&event.id.to_string());
@@ -113,13 +97,5 @@ mod tests {
         assert_eq!(timers.take_due(Time::from_millis(15)), [(early.clone(), Time::from_millis(10))]);
         timers.set(&late, None);
         assert_eq!(timers.take_due(Time::from_millis(99)), []);
-    }
-
-    #[test]
-    fn a_timer_is_the_same_event_whoever_publishes_it() {
-        let main = PortfolioId::main();
-        let due = Time::from_millis(5);
-        assert_eq!(clock_due(&main, due), clock_due(&main, due));
-        assert_ne!(clock_due(&main, due).id, clock_due(&main, Time::from_millis(6)).id);
     }
 }

@@ -1,37 +1,14 @@
 //! Builders for tests: rulings made by hand.
 
-use std::collections::BTreeMap;
-
 use proto::decision::{Author, Decision, Payload, Priority};
 use proto::event::{Body, Event};
 use proto::id::{DecisionId, PolicyRevision, PortfolioId, Role, RuleId, RulingHash, Sequence, Version};
 use proto::ledger::Ledger;
-use proto::number::Fraction;
 use proto::ruling::{Hearing, Position, Ruling};
-use proto::terms::Terms;
-use proto::testing::{MONDAY, base, event, ledger, snapshot};
+use proto::testing::{MONDAY, event, ledger, snapshot, terms};
 use proto::time::Period;
 use proto::value::Mode;
 use proto::wire::{Message as _, Schema};
-
-/// Terms under which nothing is decided: for rulings that are only carried about.
-pub(crate) fn terms() -> Terms {
-    Terms {
-        policy: PolicyRevision::of("test"),
-        base: base(),
-        profiles: BTreeMap::new(),
-        seats: BTreeMap::new(),
-        confirm: 3,
-        confirm_over: Period::from_secs(60),
-        cool_down: BTreeMap::new(),
-        flap_budget: 6,
-        suspect_jump_pct: Fraction::lit(0.3),
-        suspect_confirm: 3,
-        extend_before: Period::from_secs(60),
-        due_retry: Period::from_secs(10),
-        two_person: false,
-    }
-}
 
 /// A portfolio's id.
 pub(crate) fn portfolio(id: &str) -> PortfolioId {

@@ -9,6 +9,7 @@ use crate::id::{PolicyRevision, Role, RuleId};
 use crate::ledger::Ledger;
 use crate::policy::Policy;
 use crate::proposal::{Fact, Proposal};
+use crate::ruling::{Heard, Hearing};
 use crate::time::Time;
 use crate::value::{Kind, Values};
 use crate::wire::Schema;
@@ -139,6 +140,16 @@ impl<M> Case<M> {
 }
 
 impl Case {
+    /// What a role is asked about an event: the state before it, and the role's own memory and nobody else's.
+    pub fn of(role: &Role, event: &Event, before: &Ledger, base: &Values) -> Self {
+        Self {
+            event: event.clone(),
+            ledger: before.without_memories(),
+            base: base.clone(),
+            memory: before.memories.get(role).cloned(),
+        }
+    }
+
     /// The same case with the memory read as the role's own type.
     ///
     /// # Errors
@@ -150,6 +161,27 @@ impl Case {
 }
 
 impl ReviewCase {
+    /// What the reviewer is asked about an event; it remembers what it just answered, if it was heard.
+    pub fn of(
+        reviewer: &Role,
+        event: &Event,
+        before: &Ledger,
+        heard: &Hearing,
+        proposals: Vec<Proposal>,
+    ) -> Self {
+        let memory = match heard.roles.get(reviewer) {
+            Some(Heard::Verdict { verdict, .. }) => Some(verdict.memory.clone()),
+            Some(Heard::Absent { .. }) | None => before.memories.get(reviewer).cloned(),
+        };
+        Self {
+            schema: Schema::Case,
+            event: event.clone(),
+            ledger: before.without_memories(),
+            memory,
+            proposals,
+        }
+    }
+
     /// The same case with the memory read as the role's own type.
     ///
     /// # Errors

@@ -286,6 +286,22 @@ impl Body {
 }
 
 impl Event {
+    /// A timer of this portfolio went off; the same event for the same timer, whoever makes it.
+    pub fn clock_due(portfolio: &PortfolioId, due: Time) -> Self {
+        let id = EventId::derive(&["clock", portfolio.as_str(), &due.to_string()]);
+        Self {
+            schema: Schema::Event,
+            id,
+            portfolio: portfolio.clone(),
+            at: due,
+            source: Source::Clock,
+            trace_id: id.into(),
+            correlation_id: id.to_string(),
+            stale: false,
+            body: Body::ClockDue(ClockDue { due }),
+        }
+    }
+
     /// Which kind of event this is.
     pub const fn kind(&self) -> EventKind {
         self.body.kind()
@@ -316,6 +332,14 @@ mod tests {
             let seen = Snapshot { win_rate_today, closed_trades_today, realized_pnl_today, ..snapshot() };
             assert_eq!(seen.win_rate(5), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_timer_is_the_same_event_whoever_makes_it() {
+        let main = PortfolioId::main();
+        let timer = |millis| Event::clock_due(&main, Time::from_millis(millis));
+        assert_eq!(timer(5), timer(5));
+        assert_ne!(timer(5).id, timer(6).id);
     }
 
     #[test]

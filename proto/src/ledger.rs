@@ -152,6 +152,30 @@ impl Fired {
 }
 
 impl Ledger {
+    /// The ledger of a portfolio that has no ruling yet: what it begins with, and nobody heard.
+    pub fn begin(portfolio: PortfolioId, base: Values) -> Self {
+        Self {
+            portfolio,
+            version: Version::default(),
+            at: Time::default(),
+            owned: base.clone(),
+            timed_mode: None,
+            holds: BTreeMap::new(),
+            effective: base,
+            freeze: None,
+            heard: BTreeSet::new(),
+            evidence: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            fired: BTreeMap::new(),
+            research: BTreeMap::new(),
+            latest: BTreeMap::new(),
+            ruled: Ruled::default(),
+            equity: None,
+            wakes: BTreeMap::new(),
+            memories: BTreeMap::new(),
+        }
+    }
+
     /// What a rule saw when it last moved something.
     pub fn fired(&self, rule: &RuleId) -> Option<&Fired> {
         self.fired.get(rule)

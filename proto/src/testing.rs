@@ -2,14 +2,15 @@
 
 pub mod any;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::case::{Case, Executive};
 use crate::event::{Body, EssState, Event, Health, ModelPerformance, Snapshot, Source, SystemStatus};
-use crate::id::{EventId, PortfolioId, Version};
-use crate::ledger::{Fired, Ledger, Ruled};
+use crate::id::{EventId, PolicyRevision, PortfolioId};
+use crate::ledger::{Fired, Ledger};
 use crate::number::{Fraction, Ratio, Usd};
 use crate::proposal::{Ask, Proposal};
+use crate::terms::Terms;
 use crate::time::{Period, Time};
 use crate::value::{Allocation, Cashflow, EssThresholds, Limits, Mode, Profile, Universe, Value, Values};
 use crate::wire::Schema;
@@ -55,25 +56,25 @@ pub fn base() -> Values {
 
 /// The ledger of `main` before its first ruling.
 pub fn ledger() -> Ledger {
-    Ledger {
-        portfolio: PortfolioId::main(),
-        version: Version(0),
-        at: Time::default(),
-        owned: base(),
-        timed_mode: None,
-        holds: BTreeMap::new(),
-        effective: base(),
-        freeze: None,
-        heard: BTreeSet::new(),
-        evidence: BTreeMap::new(),
-        changes: BTreeMap::new(),
-        fired: BTreeMap::new(),
-        research: BTreeMap::new(),
-        latest: BTreeMap::new(),
-        ruled: Ruled::default(),
-        equity: None,
-        wakes: BTreeMap::new(),
-        memories: BTreeMap::new(),
+    Ledger::begin(PortfolioId::main(), base())
+}
+
+/// Terms under which nothing is decided: for rulings that are only carried about.
+pub fn terms() -> Terms {
+    Terms {
+        policy: PolicyRevision::of("test"),
+        base: base(),
+        profiles: BTreeMap::new(),
+        seats: BTreeMap::new(),
+        confirm: 3,
+        confirm_over: Period::from_secs(60),
+        cool_down: BTreeMap::new(),
+        flap_budget: 6,
+        suspect_jump_pct: Fraction::lit(0.3),
+        suspect_confirm: 3,
+        extend_before: Period::from_secs(60),
+        due_retry: Period::from_secs(10),
+        two_person: false,
     }
 }
 

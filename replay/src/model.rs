@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use court::Matter;
 use proto::case::{Case, ReviewCase};
 use proto::chain::Chain;
-use proto::event::{Body, ClockDue, Event, Source};
-use proto::id::{EventId, PortfolioId, Role, RulingHash, Sequence};
+use proto::event::Event;
+use proto::id::{PortfolioId, Role, RulingHash, Sequence};
 use proto::ledger::Ledger;
 use proto::proposal::Proposal;
 use proto::ruling::{Absence, Heard, HeardReview, Hearing, Position, Ruling};
 use proto::time::Time;
-use proto::wire::{Message as _, Schema};
+use proto::wire::Message as _;
 
 use crate::policy::{Book, Policies};
 
@@ -81,7 +81,7 @@ impl Model {
             self.sequence.0 += 1;
             let position =
                 Position { stream: STREAM.to_owned(), sequence: self.sequence, through: self.sequence };
-            match self.rule(clock_due(&portfolio, due), position)? {
+            match self.rule(Event::clock_due(&portfolio, due), position)? {
                 Some(ruling) => rulings.push(ruling),
                 None => break,
             }
@@ -139,15 +139,9 @@ impl Model {
     }
 
     fn hear(&self, book: &Book, event: &Event, before: &Ledger) -> BTreeMap<Role, Heard> {
-        let ledger = before.without_memories();
         let interested = book.terms.seats.iter().filter(|(_, seat)| seat.interests.contains(&event.kind()));
         let ask = |role: &Role| {
-            let case = Case {
-                event: event.clone(),
-                ledger: ledger.clone(),
-                base: book.terms.base.clone(),
-                memory: before.memories.get(role).cloned(),
-            };
+            let case = Case::of(role, event, before, &book.terms.base);
             let desk = self.desk(book, role)?;
             let verdict = desk.evaluate(case).map_err(|error| invalid(&error))?;
             Ok(Heard::Verdict { policy: self.policies.revision().clone(), verdict })
@@ -174,17 +168,7 @@ impl Model {
         matter: &Matter,
         proposals: Vec<Proposal>,
     ) -> Result<HeardReview, Absence> {
-        let memory = match matter.hearing.roles.get(role) {
-            Some(Heard::Verdict { verdict, .. }) => Some(verdict.memory.clone()),
-            Some(Heard::Absent { .. }) | None => matter.before.memories.get(role).cloned(),
-        };
-        let case = ReviewCase {
-            schema: Schema::Case,
-            event: matter.event.clone(),
-            ledger: matter.before.without_memories(),
-            memory,
-            proposals,
-        };
+        let case = ReviewCase::of(role, &matter.event, &matter.before, &matter.hearing, proposals);
         let vetoes = self.desk(book, role)?.review(case).map_err(|error| invalid(&error))?;
         Ok(HeardReview::Opinion { role: role.clone(), policy: self.policies.revision().clone(), vetoes })
     }
@@ -201,26 +185,10 @@ fn invalid(error: &serde_json::Error) -> Absence {
     Absence::Invalid { error: error.to_string() }
 }
 
-/// The event of a timer; the same as the arbiter makes for it.
-fn clock_due(portfolio: &PortfolioId, due: Time) -> Event {
-    let id = EventId::derive(&["clock", portfolio.as_str(), &due.to_string()]);
-    Event {
-        schema: Schema::Event,
-        id,
-        portfolio: portfolio.clone(),
-        at: due,
-        source: Source::Clock,
-        trace_id: id.into(),
-        correlation_id: id.to_string(),
-        stale: false,
-        body: Body::ClockDue(ClockDue { due }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proto::decision::DecisionType;
-    use proto::event::{EventKind, Snapshot};
+    use proto::event::{Body, EventKind, Snapshot, Source};
     use proto::id::EntryId;
     use proto::number::Fraction;
     use proto::testing::{MONDAY, event, snapshot};

@@ -1,12 +1,10 @@
 //! A matter: one event with everything that was heard on it, before it is ruled.
 
 use proto::event::Event;
-use proto::id::{PortfolioId, RulingHash, Version};
-use proto::ledger::{Ledger, Ruled};
+use proto::id::{PortfolioId, RulingHash};
+use proto::ledger::Ledger;
 use proto::ruling::{Hearing, Position, Ruling};
 use proto::terms::Terms;
-use proto::time::Time;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What a ruling is made from, besides the terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,24 +37,5 @@ impl From<&Ruling> for Matter {
 /// The ledger of a portfolio that has no ruling yet: the base values, and nobody heard.
 #[must_use]
 pub fn genesis(terms: &Terms, portfolio: PortfolioId) -> Ledger {
-    Ledger {
-        portfolio,
-        version: Version::default(),
-        at: Time::default(),
-        owned: terms.base.clone(),
-        timed_mode: None,
-        holds: BTreeMap::new(),
-        effective: terms.base.clone(),
-        freeze: None,
-        heard: BTreeSet::new(),
-        evidence: BTreeMap::new(),
-        changes: BTreeMap::new(),
-        fired: BTreeMap::new(),
-        research: BTreeMap::new(),
-        latest: BTreeMap::new(),
-        ruled: Ruled::default(),
-        equity: None,
-        wakes: BTreeMap::new(),
-        memories: BTreeMap::new(),
-    }
+    Ledger::begin(portfolio, terms.base.clone())
 }
