@@ -310,7 +310,21 @@ impl Universe {
     }
 }
 
+/// How far from one shares may add up: rounding, not a mistake.
+const SUM_TOLERANCE: f64 = 1e-6;
+
+/// Whether shares are a whole when put together.
+pub fn add_up_to_one(shares: &[Fraction]) -> bool {
+    let sum: f64 = shares.iter().map(|share| share.get()).sum();
+    (sum - 1.0).abs() <= SUM_TOLERANCE
+}
+
 impl Cashflow {
+    /// Its three shares.
+    pub const fn shares(self) -> [Fraction; 3] {
+        [self.profit_lock_pct, self.reinvest_pct, self.reserve_buffer_pct]
+    }
+
     /// The one that reinvests less; this one when they reinvest the same.
     #[must_use]
     pub fn meet(self, other: Self) -> Self {

@@ -3,10 +3,7 @@
 use std::collections::BTreeSet;
 
 use proto::number::{Fraction, Ratio, Usd};
-use proto::value::{Allocation, Cashflow, EssThresholds, Limits, Universe, Value};
-
-/// How far from one shares may add up: rounding, not a mistake.
-const SUM_TOLERANCE: f64 = 1e-6;
+use proto::value::{Allocation, EssThresholds, Limits, Universe, Value, add_up_to_one};
 
 /// What is wrong with a value in itself.
 pub(crate) fn check_value(value: &Value) -> Result<(), String> {
@@ -15,7 +12,7 @@ pub(crate) fn check_value(value: &Value) -> Result<(), String> {
         Value::Limits(limits) => check_limits(limits),
         Value::Ess(ess) => check_ess(ess),
         Value::Symbols(universe) => check_symbols(universe),
-        Value::Cashflow(cashflow) => check_cashflow(cashflow),
+        Value::Cashflow(cashflow) => check_sum("cashflow", &cashflow.shares()),
         Value::Allocation(allocation) => check_allocation(allocation),
     }
 }
@@ -48,11 +45,6 @@ fn check_symbols(universe: &Universe) -> Result<(), String> {
     Ok(())
 }
 
-fn check_cashflow(cashflow: &Cashflow) -> Result<(), String> {
-    let shares = [cashflow.profit_lock_pct, cashflow.reinvest_pct, cashflow.reserve_buffer_pct];
-    check_sum("cashflow", &shares)
-}
-
 fn check_allocation(allocation: &Allocation) -> Result<(), String> {
     let shares: Vec<Fraction> = allocation.model_weights.values().copied().collect();
     // No weights at all is where a portfolio begins.
@@ -61,8 +53,10 @@ fn check_allocation(allocation: &Allocation) -> Result<(), String> {
 
 fn check_sum(what: &str, shares: &[Fraction]) -> Result<(), String> {
     shares.iter().try_for_each(|share| check_share(what, *share))?;
-    let sum: f64 = shares.iter().map(|share| share.get()).sum();
-    expect((sum - 1.0).abs() <= SUM_TOLERANCE, || format!("{what} add up to {sum}, not to 1"))
+    expect(add_up_to_one(shares), || {
+        let sum: f64 = shares.iter().map(|share| share.get()).sum();
+        format!("{what} add up to {sum}, not to 1")
+    })
 }
 
 fn check_share(what: &str, share: Fraction) -> Result<(), String> {

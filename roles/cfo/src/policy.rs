@@ -2,11 +2,8 @@
 
 use proto::number::Fraction;
 use proto::policy::{Checks, Mistake};
-use proto::value::Cashflow;
+use proto::value::{Cashflow, add_up_to_one};
 use serde::{Deserialize, Serialize};
-
-/// How far the three shares may miss one in sum.
-const SUM_NOISE: f64 = 1e-9;
 
 /// The numbers that the CFO goes by.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -136,9 +133,8 @@ impl Policy {
 }
 
 fn check_cashflow(checks: &mut Checks, field: &str, seen: Cashflow) {
-    let shares = [seen.profit_lock_pct, seen.reinvest_pct, seen.reserve_buffer_pct];
-    let sum: f64 = shares.iter().map(|share| share.get()).sum();
-    let holds = shares.iter().all(|share| *share >= Fraction::ZERO) && (sum - 1.0).abs() <= SUM_NOISE;
+    let shares = seen.shares();
+    let holds = shares.iter().all(|share| *share >= Fraction::ZERO) && add_up_to_one(&shares);
     let text = shares.map(|share| share.get().to_string()).join(" + ");
     checks.expect(holds, field, text, "three shares, none below 0, that add up to 1");
 }
