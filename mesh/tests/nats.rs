@@ -9,7 +9,6 @@
 
 mod server;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
@@ -25,13 +24,11 @@ use mesh::streams::{Options, Provisioned, check, provision};
 use mesh::{BadConfiguration, rulings};
 use proto::case::{Answer, Case, Cases, Executive, Verdict, Verdicts};
 use proto::event::{Body, ClockDue, EventKind};
-use proto::id::{PolicyRevision, PortfolioId, Role, RulingHash, Sequence, Version};
-use proto::number::Fraction;
+use proto::id::{PortfolioId, Role, RulingHash, Sequence, Version};
 use proto::policy::{Mistake, Policy};
 use proto::ruling::{Hearing, Position, Ruling};
 use proto::subject::Stream;
-use proto::terms::Terms;
-use proto::testing::{MONDAY, base, event, ledger};
+use proto::testing::{MONDAY, base, event, ledger, terms};
 use proto::time::Period;
 use proto::wire::{Message, Schema};
 use serde::{Deserialize, Serialize};
@@ -140,21 +137,7 @@ fn ruling(version: u64, previous: RulingHash, sequence: u64) -> Ruling {
         previous,
         position,
         event,
-        terms: Terms {
-            policy: PolicyRevision::of("test"),
-            base: base(),
-            profiles: BTreeMap::new(),
-            seats: BTreeMap::new(),
-            confirm: 3,
-            confirm_over: Period::from_secs(60),
-            cool_down: BTreeMap::new(),
-            flap_budget: 6,
-            suspect_jump_pct: Fraction::lit(0.3),
-            suspect_confirm: 3,
-            extend_before: Period::from_secs(60),
-            due_retry: Period::from_secs(10),
-            two_person: false,
-        },
+        terms: terms(),
         hearing: Hearing::default(),
         before: ledger(),
         outcomes: Vec::new(),
