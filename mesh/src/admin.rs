@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tracing::info;
 
+use crate::BadConfiguration;
 use crate::shutdown::Shutdown;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -82,9 +84,7 @@ impl Admin {
     /// # Errors
     /// The address cannot be bound, or the file cannot be written.
     pub async fn serve(&self, address: &str, file: Option<&Path>, shutdown: &Shutdown) -> anyhow::Result<()> {
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("cannot bind admin address {address}"))?;
+        let listener = TcpListener::bind(address).await.map_err(|failed| unbound(address, failed))?;
         let bound = listener.local_addr().context("cannot read the bound admin address")?;
         info!(addr = %bound, "listening");
         if let Some(file) = file {
@@ -110,8 +110,15 @@ impl Condition {
     }
 }
 
+fn unbound(address: &str, failed: io::Error) -> anyhow::Error {
+    if failed.kind() == io::ErrorKind::InvalidInput {
+        return BadConfiguration::new(format!("--admin-addr {address:?}: expected HOST:PORT")).into();
+    }
+    anyhow::Error::from(failed).context(format!("cannot bind admin address {address}"))
+}
+
 /// Whoever reads the file sees a whole address or no file.
-fn write_address(file: &Path, bound: SocketAddr) -> std::io::Result<()> {
+fn write_address(file: &Path, bound: SocketAddr) -> io::Result<()> {
     let draft = file.with_extension("draft");
     fs::write(&draft, format!("{bound}\n"))?;
     fs::rename(&draft, file)

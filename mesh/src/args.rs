@@ -6,10 +6,25 @@ use clap::Args;
 use proto::subject::Subjects;
 use proto::time::Period;
 
+use crate::BadConfiguration;
+
 /// A binary's own arguments, with the common ones among them.
 pub trait Cli: clap::Parser {
     /// The common ones.
     fn mesh(&self) -> &MeshArgs;
+
+    /// What `--help` says first, where one type of arguments serves several binaries.
+    fn about(_service: &str) -> Option<String> {
+        None
+    }
+
+    /// Checks what the parser cannot, before anything starts.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    fn check(&self) -> Result<(), BadConfiguration> {
+        Ok(())
+    }
 }
 
 /// What every binary of the mesh takes.

@@ -76,7 +76,10 @@ where
 
 fn parse<A: Cli>(service: &str) -> Result<A, ExitCode> {
     let name = format!("federation-{service}");
-    let command = A::command().name(name.clone()).bin_name(name);
+    let mut command = A::command().name(name.clone()).bin_name(name);
+    if let Some(about) = A::about(service) {
+        command = command.about(about);
+    }
     let parsed = command.try_get_matches().and_then(|matches| A::from_arg_matches(&matches));
     parsed.map_err(|wrong| {
         // A closed terminal is no reason for another exit code.
@@ -152,6 +155,7 @@ where
     A: Cli,
     F: AsyncFnOnce(A, Node) -> anyhow::Result<()>,
 {
+    args.check()?;
     let common: &MeshArgs = args.mesh();
     let admin = Admin::new();
     let ready = admin.condition("start");

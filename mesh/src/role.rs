@@ -29,6 +29,12 @@ impl Cli for RoleArgs {
     fn mesh(&self) -> &MeshArgs {
         &self.mesh
     }
+
+    fn about(service: &str) -> Option<String> {
+        Some(format!(
+            "Serves the {service}, one of the executive roles: it answers cases with verdicts, and remembers nothing"
+        ))
+    }
 }
 
 /// The whole of a role's binary.

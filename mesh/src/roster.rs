@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use async_nats::HeaderMap;
+use async_nats::connection::State;
 use async_nats::jetstream::Message;
 use bytes::Bytes;
 use proto::id::{Role, Sequence};
@@ -87,8 +88,10 @@ impl Roster {
     /// Switches a role on or off, and returns when this process sees it so.
     ///
     /// # Errors
-    /// The bucket did not take it.
+    /// There is no connection, or the bucket did not take it.
     pub async fn set_enabled(&self, role: &Role, enabled: bool, by: &str) -> anyhow::Result<()> {
+        // The client would keep the entry and send it whenever it is connected again, long after we said that it failed.
+        ensure!(self.nats.client.connection_state() == State::Connected, "not connected to NATS");
         let entry = Entry { enabled, by: by.to_owned(), at: clock::now() };
         let payload = Bytes::from(serde_json::to_vec(&entry).context("a roster entry has no JSON form")?);
         let subject = format!("$KV.{}.{role}", self.nats.subjects.roster_bucket());

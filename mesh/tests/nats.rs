@@ -12,9 +12,11 @@ mod server;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
+use async_nats::connection::State;
 use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use bytes::Bytes;
 use clap::Parser;
+use mesh::args::Cli as _;
 use mesh::nats::Nats;
 use mesh::publish::{NotStored, Stored, publish_acked, with_id};
 use mesh::role::serve;
@@ -205,6 +207,37 @@ async fn the_roster_is_followed() {
     let mut follow = late.subscribe();
     let seen = follow.wait_for(|roles| roles.is_enabled(&Role::CEO));
     tokio::time::timeout(PATIENCE, seen).await.unwrap().unwrap();
+}
+
+#[test]
+fn help_names_the_role() {
+    let about = mesh::role::RoleArgs::about("cro").unwrap();
+    assert!(about.starts_with("Serves the cro,"), "{about}");
+}
+
+#[tokio::test]
+async fn an_admin_address_that_is_none_is_bad_configuration() {
+    let admin = mesh::admin::Admin::new();
+    let failed = admin.serve("nowhere", None, &Shutdown::new()).await.unwrap_err();
+    assert!(failed.is::<BadConfiguration>(), "{failed:#}");
+}
+
+#[tokio::test]
+async fn a_switch_that_failed_does_not_happen_later() {
+    let mut server = Server::start();
+    let nats = provisioned(&server).await;
+    let config = check(&nats).await.unwrap();
+    let roster = Roster::watch(&nats, &config, &Shutdown::new()).await.unwrap();
+    server.kill();
+    until("the connection is lost", async || nats.client.connection_state() != State::Connected).await;
+    let failed = roster.set_enabled(&Role::CEO, false, "ada").await.unwrap_err();
+    assert_eq!(failed.to_string(), "not connected to NATS");
+    server.start_again();
+    until("the connection is back", async || nats.client.connection_state() == State::Connected).await;
+    // Whatever the client had kept is sent before this.
+    until("the connection carries", async || nats.round_trip().await.is_ok()).await;
+    let late = Roster::watch(&nats, &config, &Shutdown::new()).await.unwrap();
+    assert!(late.roles().is_enabled(&Role::CEO));
 }
 
 /// Remembers how many cases it saw; panics on a number that it does not like.

@@ -34,8 +34,18 @@ impl Server {
 
     /// Kills the server and starts it again on the same port and data.
     pub(crate) fn restart(&mut self) {
+        self.kill();
+        self.start_again();
+    }
+
+    /// Kills the server.
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Starts a killed server on the same port and data.
+    pub(crate) fn start_again(&mut self) {
         self.child = run(self.port, &self.data);
     }
 
