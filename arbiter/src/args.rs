@@ -66,6 +66,14 @@ impl mesh::args::Cli for Args {
     fn mesh(&self) -> &MeshArgs {
         &self.mesh
     }
+
+    fn check(&self) -> Result<(), mesh::BadConfiguration> {
+        if self.round.ask_timeout == Period::from_secs(0) {
+            let wrong = "--ask-timeout 0s: no role could answer in time";
+            return Err(mesh::BadConfiguration::new(wrong));
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +81,14 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
+
+    #[test]
+    fn roles_are_given_time_to_answer() {
+        use clap::Parser as _;
+        use mesh::args::Cli as _;
+        assert!(Args::parse_from(["x"]).check().is_ok());
+        assert!(Args::parse_from(["x", "--ask-timeout", "0s"]).check().is_err());
+    }
 
     #[test]
     fn every_argument_has_help_and_a_variable() {

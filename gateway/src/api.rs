@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod command;
 pub mod guard;
+mod named;
 pub mod order;
 pub mod problem;
 pub mod query;

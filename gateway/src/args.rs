@@ -64,6 +64,27 @@ impl Cli for GatewayArgs {
     fn mesh(&self) -> &MeshArgs {
         &self.mesh
     }
+
+    fn check(&self) -> Result<(), BadConfiguration> {
+        let mut wrong = Vec::new();
+        if let Err(failed) = redis::Client::open(self.redis_url.as_str()) {
+            wrong.push(format!("--redis-url {:?}: {failed}", self.redis_url));
+        }
+        if self.http_addr.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
+            wrong.push(format!("--http-addr {:?}: expected HOST:PORT", self.http_addr));
+        }
+        if let Err(exposed) = self.http_addr.parse().map_or(Ok(()), |address| self.check_bound(address)) {
+            wrong.push(exposed.to_string());
+        }
+        if self.effective_ttl < MIN_EFFECTIVE_TTL {
+            let seen = self.effective_ttl;
+            wrong.push(format!("--effective-ttl {seen}: expected at least {MIN_EFFECTIVE_TTL}"));
+        }
+        for origin in self.cors_origin.iter().filter(|origin| !is_origin(origin)) {
+            wrong.push(format!("--cors-origin {origin:?}: expected something like https://desk.example"));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(BadConfiguration::new(wrong.join("\n"))) }
+    }
 }
 
 /// The shortest life of an effective document: it is renewed three times in it.
@@ -84,24 +105,6 @@ impl GatewayArgs {
             drawdown: self.drawdown_unit,
         };
         FeedKind::ALL.into_iter().map(feed).collect()
-    }
-
-    /// Checks what the parser cannot.
-    ///
-    /// # Errors
-    /// Everything that is wrong, at once.
-    pub fn check(&self) -> Result<(), BadConfiguration> {
-        let mut wrong = Vec::new();
-        if self.effective_ttl < MIN_EFFECTIVE_TTL {
-            wrong.push(format!(
-                "--effective-ttl {}: expected at least {MIN_EFFECTIVE_TTL}",
-                self.effective_ttl
-            ));
-        }
-        for origin in self.cors_origin.iter().filter(|origin| !is_origin(origin)) {
-            wrong.push(format!("--cors-origin {origin:?}: expected something like https://desk.example"));
-        }
-        if wrong.is_empty() { Ok(()) } else { Err(BadConfiguration::new(wrong.join("\n"))) }
     }
 
     /// Checks that an address may be served on.
@@ -170,9 +173,21 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_told_at_once() {
-        let wrong = args(&["--effective-ttl", "1s", "--cors-origin", "desk.example,https://a.example/x"]);
+        let wrong = args(&[
+            "--effective-ttl",
+            "1s",
+            "--cors-origin",
+            "desk.example,https://a.example/x",
+            "--redis-url",
+            "localhost",
+            "--http-addr",
+            "8001",
+        ]);
         let told = wrong.check().unwrap_err().to_string();
-        assert_eq!(told.lines().count(), 3, "{told}");
+        assert_eq!(told.lines().count(), 5, "{told}");
+        let exposed = args(&["--http-addr", "0.0.0.0:8001"]).check().unwrap_err().to_string();
+        assert!(exposed.contains("--insecure-allow-remote"), "{exposed}");
+        assert!(args(&["--http-addr", "localhost:8001"]).check().is_ok(), "names are looked up later");
         assert!(args(&["--cors-origin", "https://desk.example"]).check().is_ok());
     }
 }

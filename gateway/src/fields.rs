@@ -227,7 +227,7 @@ impl<'a> Fields<'a> {
 
     /// Text that has to be there: 1 to `max_chars` characters, none of them a control character.
     pub fn required_text(&mut self, names: &[&'static str], max_chars: usize) -> Option<&'a str> {
-        let (name, value) = self.require(names, &format!("text of 1 to {max_chars} characters"))?;
+        let (name, value) = self.require(names, &text_expected(max_chars))?;
         self.text(name, value, max_chars)
     }
 
@@ -302,7 +302,7 @@ impl<'a> Fields<'a> {
     }
 
     fn text(&mut self, name: &'static str, value: &'a Value, max_chars: usize) -> Option<&'a str> {
-        let expected = format!("text of 1 to {max_chars} characters");
+        let expected = text_expected(max_chars);
         let Value::String(text) = value else {
             self.fault(Fault::new(Reason::MistypedField, name, shown(value), expected));
             return None;
@@ -315,6 +315,10 @@ impl<'a> Fields<'a> {
         }
         Some(text)
     }
+}
+
+fn text_expected(max_chars: usize) -> String {
+    format!("text of 1 to {max_chars} characters, in one line")
 }
 
 /// A value as people see it in a mistake: shortened.

@@ -1,9 +1,11 @@
-//! What to do with a ruling whose number lies ahead of the chain that was read so far.
+//! What RULINGS retains: what to do with a ruling whose number lies ahead of the chain that was read so far, and finding one.
 
 use mesh::nats::Nats;
+use mesh::reader::Reader;
 use mesh::rulings::head;
+use mesh::streams::MeshConfig;
 use proto::chain::Chain;
-use proto::id::{RulingHash, Sequence, SlotCount};
+use proto::id::{PortfolioId, RulingHash, Sequence, SlotCount};
 use proto::ruling::Ruling;
 use proto::subject::Stream;
 
@@ -39,6 +41,31 @@ pub async fn take_up(
     // latest, which the effective document shows.
     fold.restart_at(&ruling.portfolio, head.chain);
     Ok(false)
+}
+
+/// The first retained ruling of a portfolio that is wanted: `wanted` reads one from its bytes, or passes it over.
+///
+/// # Errors
+/// RULINGS cannot be read now.
+pub async fn find(
+    nats: &Nats,
+    config: &MeshConfig,
+    portfolio: &PortfolioId,
+    wanted: impl Fn(&[u8]) -> Option<Ruling>,
+) -> anyhow::Result<Option<Ruling>> {
+    let subject = nats.subjects.ruling(portfolio.slot(config.slots), portfolio);
+    let Some(last) = nats.last_message(Stream::Rulings, &subject).await? else { return Ok(None) };
+    let stream = nats.subjects.stream(Stream::Rulings);
+    let mut reader = Reader::new(nats, stream, config.identity(Stream::Rulings), subject, Sequence(1));
+    loop {
+        let (sequence, message) = reader.next().await?;
+        if let Some(ruling) = wanted(&message.payload) {
+            return Ok(Some(ruling));
+        }
+        if sequence.0 >= last.sequence {
+            return Ok(None);
+        }
+    }
 }
 
 async fn oldest(nats: &Nats, subject: &str) -> anyhow::Result<Sequence> {

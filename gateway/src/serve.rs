@@ -25,7 +25,6 @@ use crate::view;
 /// # Errors
 /// Something that it cannot start with.
 pub async fn serve(args: GatewayArgs, node: Node) -> anyhow::Result<()> {
-    args.check()?;
     let client = redis::Client::open(args.redis_url.as_str())
         .map_err(|failed| BadConfiguration::new(format!("--redis-url: {failed}")))?;
     let listener = listen(&args).await?;
@@ -112,7 +111,7 @@ fn serve_http(
     status: Arc<Status>,
     metrics: Metrics,
 ) {
-    let commander = Commander { nats: node.nats.clone(), slots: config.slots, view: status.view.clone() };
+    let commander = Commander { nats: node.nats.clone(), config: config.clone(), view: status.view.clone() };
     let api = Api { status, commander, nats: node.nats.clone(), config, admin: node.admin.clone(), metrics };
     let router = router(api, &Origins(args.cors_origin.clone()));
     if let Ok(address) = listener.local_addr() {

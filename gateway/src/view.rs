@@ -49,6 +49,11 @@ impl View {
         self.change(|state| state.expect(event, now));
     }
 
+    /// Takes note of a command that stands there in EVENTS, and is to be ruled.
+    pub fn expect_command(&self, event: &Event, sequence: Sequence, now: Time) {
+        self.change(|state| state.expect_command(event, sequence, now));
+    }
+
     /// Portfolios with an event that has waited for its ruling since before this time: nobody governs them.
     pub fn neglected(&self, before: Time) -> BTreeSet<PortfolioId> {
         self.read(|state| state.neglected(before))
@@ -77,6 +82,11 @@ impl View {
     /// The ruling on an operator's command, while it is remembered.
     pub fn ruled(&self, command: EventId) -> Option<Arc<Ruling>> {
         self.read(|state| state.ruled(command))
+    }
+
+    /// Whether a command was ruled, as far as its portfolio's ledger remembers.
+    pub fn has_ruled(&self, portfolio: &PortfolioId, command: EventId) -> bool {
+        self.read(|state| state.has_ruled(portfolio, command))
     }
 
     /// Decisions that pass a filter, oldest first unless it says otherwise.

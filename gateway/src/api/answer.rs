@@ -74,8 +74,7 @@ pub struct Now {
 /// The event was another command: its id was derived from a key that was used before.
 pub fn of_ruling(command: &Command, ruling: &Ruling) -> std::result::Result<Result, Problem> {
     if ruling.event.body != Body::Command(command.clone()) {
-        let detail = "this Idempotency-Key was used for another order: use a new key for each order";
-        return Err(Problem::new(Kind::Invalid, detail));
+        return Err(used_before());
     }
     let by_hand = ruling.outcomes.iter().filter(|outcome| outcome.proposal.author == Author::Manual);
     let mut decided = None;
@@ -96,6 +95,14 @@ pub fn of_ruling(command: &Command, ruling: &Ruling) -> std::result::Result<Resu
         Some(decision_id) => Result::Decided { decision_id, now },
         None => Result::Unchanged { decision_id: latest(&command.order, ruling), now },
     })
+}
+
+/// The problem of a key that stands for another order.
+pub fn used_before() -> Problem {
+    Problem::new(
+        Kind::Invalid,
+        "this Idempotency-Key was used for another order: use a new key for each order",
+    )
 }
 
 fn latest(order: &Order, ruling: &Ruling) -> Option<DecisionId> {

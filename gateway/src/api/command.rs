@@ -8,19 +8,22 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use mesh::clock;
 use mesh::nats::Nats;
-use mesh::publish::{publish_until_stored, with_id};
+use mesh::publish::{Stored, publish_until_stored, with_id};
+use mesh::streams::MeshConfig;
 use mesh::trace;
 use proto::command::{Command, Order, Person};
 use proto::event::{Body, Event, EventKind, Source};
-use proto::id::{EventId, PortfolioId, SlotCount, TraceId};
+use proto::id::{EventId, PortfolioId, Sequence, TraceId};
 use proto::ruling::Ruling;
+use proto::subject::Stream;
 use proto::wire::{Message as _, Schema};
-use tokio::time::{Instant, timeout_at};
-use tracing::{Instrument, error, info, info_span};
+use tokio::time::{Instant, timeout, timeout_at};
+use tracing::{Instrument, error, info, info_span, warn};
 
-use super::answer::{Answer, Result as Outcome, of_ruling};
+use super::answer::{Answer, Result as Outcome, of_ruling, used_before};
 use super::order::Asked;
 use super::problem::{Kind, Problem};
+use crate::retained;
 use crate::view::View;
 
 /// How long the call waits for the ruling.
@@ -35,8 +38,8 @@ const AT_ONCE: usize = 64;
 pub struct Commander {
     /// The connection.
     pub nats: Nats,
-    /// How many slots the mesh has.
-    pub slots: SlotCount,
+    /// What the mesh is.
+    pub config: MeshConfig,
     /// Where rulings are seen.
     pub view: Arc<View>,
 }
@@ -47,29 +50,33 @@ impl Commander {
     /// # Errors
     /// A problem: nobody is concerned, the mesh cannot be reached, or the key was used for another order.
     pub async fn give(&self, asked: Asked, by: Person, key: Option<&str>) -> Result<Vec<Answer>, Problem> {
-        let concerned = self.concerned(&asked)?;
         let unique = self.nats.client.new_inbox();
+        let id = |portfolio: &PortfolioId| {
+            let (kind, unique) = key.map_or(("once", unique.as_str()), |key| ("key", key));
+            EventId::derive(&[kind, unique, portfolio.as_str()])
+        };
+        let concerned = self.concerned(&asked, id)?;
         let command = Command { by, approved_by: None, reason: asked.reason, order: asked.order };
-        let given = concerned.into_iter().map(|portfolio| {
-            let parts: [&str; 3] = match key {
-                Some(key) => ["key", key, portfolio.as_str()],
-                None => ["once", &unique, portfolio.as_str()],
-            };
-            let id = EventId::derive(&parts);
-            self.give_one(id, portfolio, command.clone())
-        });
+        let given =
+            concerned.into_iter().map(|portfolio| self.give_one(id(&portfolio), portfolio, command.clone()));
         let given: Vec<_> = given.collect();
         stream::iter(given).buffered(AT_ONCE).try_collect().await
     }
 
-    /// The portfolio that is named; the one whose hold is to be released; or every one that is known.
-    fn concerned(&self, asked: &Asked) -> Result<Vec<PortfolioId>, Problem> {
+    /// The portfolio that is named; the one whose hold is to be released, or was by this very order; or every one that is
+    /// known.
+    fn concerned(
+        &self,
+        asked: &Asked,
+        id: impl Fn(&PortfolioId) -> EventId,
+    ) -> Result<Vec<PortfolioId>, Problem> {
         let mut known = self.view.known();
         if known.is_empty() {
             known.insert(PortfolioId::main());
         }
         if let Order::Release { hold } = &asked.order {
-            let holder = self.view.holder(*hold);
+            let ruled = || known.iter().find(|portfolio| self.view.has_ruled(portfolio, id(portfolio)));
+            let holder = self.view.holder(*hold).or_else(|| ruled().cloned());
             return holder.map(|portfolio| vec![portfolio]).ok_or_else(|| {
                 Problem::new(Kind::NotFound, format!("no hold {hold} stands on any portfolio"))
             });
@@ -100,9 +107,10 @@ impl Commander {
         let mut headers = with_id(&id.to_string());
         trace::inject(&span, &mut headers);
         let ruling = async {
-            if self.view.ruled(id).is_none() {
-                self.store(&event, &headers).await?;
+            if self.view.has_ruled(&event.portfolio, id) {
+                return Ok(self.recall(&event.portfolio, id).await);
             }
+            self.store(&event, &headers).await?;
             Ok(self.ruling(id).await)
         };
         let result = match ruling.instrument(span).await? {
@@ -120,14 +128,18 @@ impl Commander {
                 "not connected to NATS: the command was not handed over",
             ));
         }
-        let slot = event.portfolio.slot(self.slots);
+        let slot = event.portfolio.slot(self.config.slots);
         let subject = self.nats.subjects.event(slot, &event.portfolio, EventKind::Command);
         let payload = event.to_bytes().map_err(|failed| Problem::new(Kind::Internal, failed.to_string()))?;
         let stored =
             publish_until_stored(&self.nats, &subject, headers, &Bytes::from(payload), STORING).await;
         match stored {
-            Ok(_) => {
+            Ok(stored) => {
+                if let Stored::Duplicate(sequence) = stored {
+                    self.expect_same(event, sequence).await?;
+                }
                 info!(portfolio = %event.portfolio, event_id = %event.id, "command received");
+                self.view.expect_command(event, stored.sequence(), clock::now());
                 Ok(())
             }
             Err(failed) => {
@@ -135,6 +147,40 @@ impl Commander {
                 let detail = format!("the command could not be handed over: {failed}; send it again");
                 Err(Problem::new(Kind::Unreachable, detail))
             }
+        }
+    }
+
+    /// What was stored under this id before has to be the same order.
+    async fn expect_same(&self, event: &Event, sequence: Sequence) -> Result<(), Problem> {
+        let stream = self.nats.subjects.stream(Stream::Events);
+        let read = async {
+            let stream = self.nats.jetstream.get_stream_no_info(stream).await?;
+            let message = stream.get_raw_message(sequence.0).await?;
+            anyhow::Ok(Event::from_bytes(&message.payload)?)
+        };
+        match read.await {
+            Ok(before) if before.id == event.id && before.body != event.body => Err(used_before()),
+            Ok(_) => Ok(()),
+            Err(failed) => {
+                warn!(%sequence, "cannot read what was ordered before: {failed:#}");
+                Ok(())
+            }
+        }
+    }
+
+    /// A ruling that was given before, out of memory or out of the log.
+    async fn recall(&self, portfolio: &PortfolioId, id: EventId) -> Option<Arc<Ruling>> {
+        if let Some(ruling) = self.view.ruled(id) {
+            return Some(ruling);
+        }
+        let wanted = |bytes: &[u8]| Ruling::from_bytes(bytes).ok().filter(|ruling| ruling.event.id == id);
+        match timeout(PATIENCE, retained::find(&self.nats, &self.config, portfolio, wanted)).await {
+            Ok(Ok(found)) => found.map(Arc::new),
+            Ok(Err(failed)) => {
+                warn!(%portfolio, "its rulings cannot be read: {failed:#}");
+                None
+            }
+            Err(_) => None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use mesh::clock;
 use proto::effective::Effective;
 use proto::id::{DecisionId, PortfolioId, Role};
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tracing::warn;
 
 use super::Api;
+use super::named::Named;
 use super::problem::{Kind, Problem};
 use super::{query, why};
 use crate::fields::{Fault, Reason};
@@ -83,7 +84,7 @@ pub(super) async fn decisions(
     Ok(Json(json!({"total": page.total, "decisions": decisions})))
 }
 
-pub(super) async fn decision(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+pub(super) async fn decision(State(api): State<Api>, Named(id): Named) -> Result<Json<Value>, Problem> {
     let id: DecisionId = id.parse().map_err(|_| bad_id("decision_id", &id, "a decision's id: a UUID"))?;
     let said = api.status.view.decision(id);
     let said = said.ok_or_else(|| Problem::new(Kind::NotFound, format!("no decision {id} is remembered")))?;
@@ -113,16 +114,13 @@ fn summary(ledger: &Ledger) -> Value {
     })
 }
 
-pub(super) async fn portfolio(
-    State(api): State<Api>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
+pub(super) async fn portfolio(State(api): State<Api>, Named(id): Named) -> Result<Json<Value>, Problem> {
     let ledger = ledger(&api, &id)?;
     let effective = Effective::from(ledger.as_ref());
     Ok(Json(json!({"portfolio": ledger.portfolio, "effective": effective, "ledger": *ledger})))
 }
 
-pub(super) async fn holds(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+pub(super) async fn holds(State(api): State<Api>, Named(id): Named) -> Result<Json<Value>, Problem> {
     let ledger = ledger(&api, &id)?;
     let holds: Vec<_> = ledger.holds.values().collect();
     Ok(Json(json!({"portfolio": ledger.portfolio, "total": holds.len(), "holds": holds})))

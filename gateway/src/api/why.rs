@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use mesh::nats::Nats;
-use mesh::reader::Reader;
 use mesh::streams::MeshConfig;
 use proto::chain::Link;
 use proto::decision::Decision;
@@ -15,6 +14,7 @@ use proto::wire::Message as _;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use crate::retained;
 use crate::view::Said;
 
 /// How long looking for a ruling may take.
@@ -64,23 +64,12 @@ async fn at(nats: &Nats, sequence: Sequence) -> anyhow::Result<Option<Ruling>> {
     }
 }
 
-/// Reads the portfolio's retained rulings up to the one with the decision's number that holds it.
+/// Looks through the portfolio's retained rulings for the one with the decision's number that holds it.
 async fn look_for(nats: &Nats, config: &MeshConfig, decision: &Decision) -> anyhow::Result<Option<Ruling>> {
-    let subject = nats.subjects.ruling(decision.portfolio.slot(config.slots), &decision.portfolio);
-    let Some(last) = nats.last_message(Stream::Rulings, &subject).await? else { return Ok(None) };
-    let stream = nats.subjects.stream(Stream::Rulings);
-    let mut reader = Reader::new(nats, stream, config.identity(Stream::Rulings), subject, Sequence(1));
-    loop {
-        let (sequence, message) = reader.next().await?;
-        let link = serde_json::from_slice::<Link>(&message.payload).ok();
-        if link.is_some_and(|link| link.version == decision.ruling) {
-            let ruling = Ruling::from_bytes(&message.payload)?;
-            if holds(&ruling, decision) {
-                return Ok(Some(ruling));
-            }
-        }
-        if sequence.0 >= last.sequence {
-            return Ok(None);
-        }
-    }
+    let wanted = |bytes: &[u8]| {
+        let link = serde_json::from_slice::<Link>(bytes).ok()?;
+        let ruling = (link.version == decision.ruling).then(|| Ruling::from_bytes(bytes).ok())?;
+        ruling.filter(|ruling| holds(ruling, decision))
+    };
+    retained::find(nats, config, &decision.portfolio, wanted).await
 }

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use proto::command::{Person, Rank};
@@ -11,11 +11,12 @@ use proto::id::{HoldId, Role};
 use serde_json::json;
 use tracing::{error, info};
 
-use super::Api;
 use super::answer::{Told, together};
 use super::guard::expect_json;
+use super::named::Named;
 use super::order::{self, OrderKind};
 use super::problem::{Kind, Problem};
+use super::{Api, MAX_BODY_BYTES};
 use crate::fields::{Fault, Reason};
 use crate::metrics::Commanded;
 
@@ -44,7 +45,7 @@ pub(super) async fn freeze(State(api): State<Api>, headers: HeaderMap, body: Bod
 
 pub(super) async fn release(
     State(api): State<Api>,
-    Path(hold): Path<String>,
+    Named(hold): Named,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -57,15 +58,11 @@ pub(super) async fn release(
     }
 }
 
-pub(super) async fn enable(State(api): State<Api>, Path(role): Path<String>, headers: HeaderMap) -> Response {
+pub(super) async fn enable(State(api): State<Api>, Named(role): Named, headers: HeaderMap) -> Response {
     answered(switch(&api, &role, true, &headers).await)
 }
 
-pub(super) async fn disable(
-    State(api): State<Api>,
-    Path(role): Path<String>,
-    headers: HeaderMap,
-) -> Response {
+pub(super) async fn disable(State(api): State<Api>, Named(role): Named, headers: HeaderMap) -> Response {
     answered(switch(&api, &role, false, &headers).await)
 }
 
@@ -89,7 +86,9 @@ async fn order(
 ) -> Result<(StatusCode, serde_json::Value), Problem> {
     expect_json(headers)?;
     let body = body.map_err(|rejected| match rejected.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Kind::TooLarge, rejected.body_text()),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(Kind::TooLarge, format!("the body has more than {MAX_BODY_BYTES} bytes"))
+        }
         _ => Problem::new(Kind::Malformed, rejected.body_text()),
     })?;
     let by = person(headers)?;

@@ -31,12 +31,20 @@ pub(super) struct State {
     commands: BTreeMap<EventId, Arc<Ruling>>,
     command_order: VecDeque<EventId>,
     awaited: BTreeMap<(PortfolioId, String), Awaited>,
+    ordered: BTreeMap<PortfolioId, Ordered>,
 }
 
 /// An entry whose event is stored and has no ruling yet.
 #[derive(Debug, Clone, Copy)]
 struct Awaited {
     entry: EntryId,
+    since: Time,
+}
+
+/// A command that is stored and has no ruling yet.
+#[derive(Debug, Clone, Copy)]
+struct Ordered {
+    sequence: Sequence,
     since: Time,
 }
 
@@ -89,6 +97,9 @@ impl State {
         }
         self.met.remove(&ruling.portfolio);
         self.no_longer_await(&ruling.after);
+        if self.ordered.get(&ruling.portfolio).is_some_and(|one| one.sequence <= ruling.position.sequence) {
+            self.ordered.remove(&ruling.portfolio);
+        }
         self.ledgers.insert(ruling.portfolio.clone(), Arc::new(ruling.after.clone()));
         if matches!(ruling.event.body, Body::Command(_)) {
             self.remember_command(ruling);
@@ -112,6 +123,13 @@ impl State {
         }
     }
 
+    /// The same for a command that stands there in EVENTS.
+    pub(super) fn expect_command(&mut self, event: &Event, sequence: Sequence, now: Time) {
+        if !self.has_ruled(&event.portfolio, event.id) {
+            self.ordered.entry(event.portfolio.clone()).or_insert(Ordered { sequence, since: now });
+        }
+    }
+
     fn no_longer_await(&mut self, ledger: &Ledger) {
         for (stream, ruled) in &ledger.ruled.entries {
             let key = (ledger.portfolio.clone(), stream.clone());
@@ -123,8 +141,10 @@ impl State {
 
     /// Portfolios with an event that has waited for its ruling since before this time.
     pub(super) fn neglected(&self, before: Time) -> BTreeSet<PortfolioId> {
-        let neglected = self.awaited.iter().filter(|(_, awaited)| awaited.since < before);
-        neglected.map(|((portfolio, _), _)| portfolio.clone()).collect()
+        let events = self.awaited.iter().map(|((portfolio, _), awaited)| (portfolio, awaited.since));
+        let commands = self.ordered.iter().map(|(portfolio, ordered)| (portfolio, ordered.since));
+        let neglected = events.chain(commands).filter(|(_, since)| *since < before);
+        neglected.map(|(portfolio, _)| portfolio.clone()).collect()
     }
 
     /// Remembers a decision; false when it was known.
@@ -175,6 +195,13 @@ impl State {
 
     pub(super) fn ruled(&self, command: EventId) -> Option<Arc<Ruling>> {
         self.commands.get(&command).cloned()
+    }
+
+    /// Whether a command was ruled, as far as its portfolio's ledger remembers.
+    pub(super) fn has_ruled(&self, portfolio: &PortfolioId, command: EventId) -> bool {
+        let ledger = self.ledgers.get(portfolio);
+        self.commands.contains_key(&command)
+            || ledger.is_some_and(|ledger| ledger.ruled.recent.contains(&command))
     }
 
     pub(super) fn decision(&self, id: DecisionId) -> Option<Arc<Said>> {

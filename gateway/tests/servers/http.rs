@@ -1,13 +1,15 @@
 //! What people read and command.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use proto::decision::{Author, Priority};
 use proto::event::{Body, Event};
-use proto::id::{HoldId, RuleId, RulingHash};
-use proto::proposal::{Ask, Proposal};
+use proto::hold::{Hold, Standing};
+use proto::id::{EventId, HoldId, RuleId, RulingHash};
+use proto::proposal::{Ask, Bound, Proposal};
 use proto::ruling::{Finding, Outcome, Ruling};
 use proto::subject::Stream;
+use proto::testing::MONDAY;
 use proto::value::{Mode, Value as Governed};
 use proto::wire::Message as _;
 use serde_json::{Value, json};
@@ -50,6 +52,10 @@ async fn a_command_is_an_event_and_answers_with_its_ruling() -> Result<()> {
     assert_eq!((status, &pending["success"]), (202, &json!(false)), "nobody rules yet: {pending}");
     let (_, again) = order().await?;
     assert_eq!(pending["event_id"], again["event_id"]);
+    let other = json!({"mode": "LIVE", "reason": "x"});
+    let other = || world.client.post(world.url("/api/federation/mode")).json(&other);
+    let (status, problem) = world.send(other().header("Idempotency-Key", "k-1")).await?;
+    assert_eq!(status, 422, "not ruled yet, and another order all the same: {problem}");
     let events = world.messages(Stream::Events).await?;
     assert_eq!(events.len(), 1, "the same key is the same event");
     let event = Event::from_bytes(events[0].1.to_string().as_bytes())?;
@@ -70,11 +76,87 @@ async fn a_command_is_an_event_and_answers_with_its_ruling() -> Result<()> {
     assert_eq!((&list["total"], &list["decisions"][0]["decision_id"]), (&json!(1), &json!(id)));
     let (_, one) = world.get(&format!("/api/federation/decisions/{id}")).await?;
     assert_eq!(one["why"]["event"]["body"]["data"]["by"]["name"], "ada", "{one}");
-    let other =
-        world.client.post(world.url("/api/federation/mode")).json(&json!({"mode": "LIVE", "reason": "x"}));
-    let (status, problem) = world.send(other.header("Idempotency-Key", "k-1")).await?;
+    let (status, problem) = world.send(other().header("Idempotency-Key", "k-1")).await?;
     assert_eq!(status, 422, "{problem}");
     Ok(())
+}
+
+/// Sends an order under a key until it is stored, and reads the event that it became.
+async fn stored_command(world: &World, path: &str, body: &Value, key: &str) -> Result<Event> {
+    let (status, pending) = keyed(world, path, body, key).await?;
+    assert_eq!(status, 202, "nobody rules yet: {pending}");
+    let events = world.messages(Stream::Events).await?;
+    Ok(Event::from_bytes(events.last().context("no event")?.1.to_string().as_bytes())?)
+}
+
+async fn keyed(world: &World, path: &str, body: &Value, key: &str) -> Result<(u16, Value)> {
+    world.send(world.client.post(world.url(path)).json(body).header("Idempotency-Key", key)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_known_after_a_restart() -> Result<()> {
+    let mut world = World::start().await?;
+    let (path, body) = ("/api/federation/mode", json!({"mode": "PAUSED", "reason": "news"}));
+    let mut command = granted(stored_command(&world, path, &body, "k-1").await?);
+    command.after.ruled.recent.push(command.event.id);
+    let hash = publish(&world, &command).await?;
+    let mut next = ruling(snapshot_event(&command.portfolio, 9), 2, hash, Mode::Live);
+    next.after.ruled = command.after.ruled.clone();
+    publish(&world, &next).await?;
+    world.kill_gateway().await?;
+    world.start_gateway().await?;
+    let (status, answer) = keyed(&world, path, &body, "k-1").await?;
+    assert_eq!((status, &answer["success"]), (200, &json!(true)), "{answer}");
+    assert_eq!(answer["decision_id"], json!(command.decisions[0].decision_id));
+    assert_eq!(world.messages(Stream::Events).await?.len(), 1, "it was not given again");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_under_the_same_key_is_answered_again() -> Result<()> {
+    let world = World::start().await?;
+    let hold = manual_hold();
+    let id = hold.id;
+    let mut frozen = ruling(snapshot_event(&portfolio("main"), 1), 1, RulingHash::default(), Mode::Paused);
+    frozen.after.holds.insert(id, hold);
+    let hash = publish(&world, &frozen).await?;
+    wait_for("the hold", || async {
+        let (_, told) = world.get("/api/federation/portfolios/main/holds").await?;
+        Ok((told["total"] == 1).then_some(()))
+    })
+    .await?;
+    let (path, body) = (format!("/api/federation/holds/{id}/release"), json!({"reason": "over"}));
+    let event = stored_command(&world, &path, &body, "k-1").await?;
+    let mut released = ruling(event, 2, hash, Mode::Live);
+    released.after.ruled.recent.push(released.event.id);
+    publish(&world, &released).await?;
+    wait_for("the release", || async {
+        let (_, told) = world.get("/api/federation/portfolios/main/holds").await?;
+        Ok((told["total"] == 0).then_some(()))
+    })
+    .await?;
+    let (status, answer) = keyed(&world, &path, &body, "k-1").await?;
+    assert_eq!((status, &answer["success"]), (200, &json!(true)), "{answer}");
+    assert_eq!(keyed(&world, &path, &body, "k-2").await?.0, 404, "another order has nothing to release");
+    Ok(())
+}
+
+fn manual_hold() -> Hold {
+    Hold {
+        id: HoldId::derive(&["h"]),
+        owner: Author::Manual,
+        cause: RuleId::new("manual.mode"),
+        bound: Bound::Loosening,
+        duration: None,
+        until: None,
+        requires_manual_review: true,
+        standing: Standing::Present,
+        placed_at: MONDAY,
+        person: None,
+        event_id: EventId::derive(&["h"]),
+        decision_id: None,
+        reason: "r".to_owned(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,6 +224,7 @@ async fn what_cannot_be_done_is_a_problem_document() -> Result<()> {
         (422, post(&mode).json(&json!({"mode": "SLEEPY", "duration_minutes": -5}))),
         (422, world.client.get(world.url("/api/federation/decisions?limit=0"))),
         (422, world.client.get(world.url("/api/federation/decisions/7"))),
+        (422, world.client.get(world.url("/api/federation/portfolios/%ff"))),
     ];
     for (expected, request) in requests {
         let (status, problem) = world.send(request).await?;

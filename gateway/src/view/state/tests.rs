@@ -103,6 +103,24 @@ fn a_portfolio_whose_events_are_not_ruled_is_neglected() {
 }
 
 #[test]
+fn a_portfolio_whose_commands_are_not_ruled_is_neglected() {
+    let at = |millis: i64| Time::from_millis(millis);
+    let mut state = state(&["a"], 1);
+    let command = snapshot_event(&portfolio("a"), 2);
+    state.expect_command(&command, Sequence(2), at(100));
+    state.expect_command(&snapshot_event(&portfolio("a"), 3), Sequence(3), at(200));
+    assert_eq!(state.neglected(at(100)), [].into());
+    assert_eq!(state.neglected(at(150)), [portfolio("a")].into());
+
+    let mut ruling = ruling(command.clone(), 2, RulingHash::default(), Mode::Paused);
+    ruling.after.ruled.recent.push(command.id);
+    state.take(ruling, Sequence(2));
+    assert_eq!(state.neglected(at(1000)), [].into());
+    state.expect_command(&command, Sequence(2), at(300));
+    assert_eq!(state.neglected(at(1000)), [].into(), "what is ruled is not waited for");
+}
+
+#[test]
 fn memory_is_bounded() {
     let mut state = State::default();
     let many = u64::try_from(MAX_DECISIONS).unwrap() + 5;
