@@ -2,11 +2,20 @@
 //! events.
 //!
 //! Pure: no clock, no I/O, no threads. Given a policy and a sequence of events it makes the rulings that the mesh would
-//! make, the timers' events between them included. Roles can be declared absent for stretches.
+//! make, the timers' events between them included. Roles can be declared absent for stretches. Beside it: events made up
+//! from a seed, counts of what came of a run, the check of stored rulings, and the comparison of two policies.
 
+mod diff;
 mod model;
 mod policy;
 mod roles;
+mod synthetic;
+mod tally;
+mod verify;
 
+pub use diff::{Change, Comparison, Difference, Subject};
 pub use model::Model;
 pub use policy::{BadPolicy, Policies};
+pub use synthetic::Synthetic;
+pub use tally::{Tallies, Tally, minutes};
+pub use verify::{Flaw, Rejected, Unsound, Verified, Verifier};

@@ -1,0 +1,205 @@
+//! What came of a run, counted: events, rulings, decisions, refusals, and how long what was in force.
+
+use std::collections::BTreeMap;
+
+use proto::decision::DecisionType;
+use proto::event::Event;
+use proto::id::PortfolioId;
+use proto::ledger::Ledger;
+use proto::ruling::{Finding, Ruling};
+use proto::time::{Period, Time};
+use proto::value::{Mode, Profile};
+use serde::{Serialize, Serializer};
+
+/// The counts of one portfolio, or of all of them together.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Tally {
+    /// Events told.
+    pub events: u64,
+    /// Of these, the ones that were ruled before and were not ruled again.
+    pub known: u64,
+    /// Rulings; those on the timers between the events count too.
+    pub rulings: u64,
+    /// Decisions by type.
+    pub decisions: BTreeMap<DecisionType, u64>,
+    /// Proposals refused, by reason.
+    pub refusals: BTreeMap<&'static str, u64>,
+    /// How long trading was frozen.
+    #[serde(rename = "minutes_frozen", serialize_with = "as_minutes")]
+    pub frozen: Period,
+    /// How long each mode was in effect.
+    #[serde(rename = "minutes_in_mode", serialize_with = "each_as_minutes")]
+    pub modes: BTreeMap<Mode, Period>,
+    /// How long each profile was in effect.
+    #[serde(rename = "minutes_in_profile", serialize_with = "each_as_minutes")]
+    pub profiles: BTreeMap<Profile, Period>,
+}
+
+/// The counts of every portfolio. What is in force between two rulings is what the first of them left; before its first
+/// ruling nothing of a portfolio is counted.
+#[derive(Debug, Clone, Default)]
+pub struct Tallies {
+    portfolios: BTreeMap<PortfolioId, Tally>,
+    in_force: BTreeMap<PortfolioId, InForce>,
+    /// The latest time that anything happened, in any portfolio.
+    latest: Time,
+}
+
+/// What is in force, and since when it is not counted yet.
+#[derive(Debug, Clone, Copy)]
+struct InForce {
+    since: Time,
+    frozen: bool,
+    mode: Mode,
+    profile: Profile,
+}
+
+impl Tallies {
+    /// Counts an event and the rulings that followed from it.
+    pub fn told(&mut self, event: &Event, rulings: &[Ruling]) {
+        let ruled = rulings.iter().any(|ruling| ruling.event.id == event.id);
+        let tally = self.portfolios.entry(event.portfolio.clone()).or_default();
+        tally.events += 1;
+        tally.known += u64::from(!ruled);
+        self.latest = self.latest.max(event.at);
+        for ruling in rulings {
+            self.ruled(ruling);
+        }
+    }
+
+    /// Counts a ruling.
+    pub fn ruled(&mut self, ruling: &Ruling) {
+        let tally = self.portfolios.entry(ruling.portfolio.clone()).or_default();
+        tally.rulings += 1;
+        for decision in &ruling.decisions {
+            *tally.decisions.entry(decision.decision_type()).or_default() += 1;
+        }
+        for outcome in &ruling.outcomes {
+            if let Finding::Refused { refusal } = &outcome.result {
+                *tally.refusals.entry(refusal.as_str()).or_default() += 1;
+            }
+        }
+        let next = InForce::of(&ruling.after);
+        if let Some(last) = self.in_force.insert(ruling.portfolio.clone(), next) {
+            tally.lasted(last, ruling.after.at);
+        }
+        self.latest = self.latest.max(ruling.after.at);
+    }
+
+    /// The counts by portfolio, with what is in force counted up to the latest event of all.
+    #[must_use]
+    pub fn close(mut self) -> BTreeMap<PortfolioId, Tally> {
+        for (portfolio, last) in self.in_force {
+            self.portfolios.entry(portfolio).or_default().lasted(last, self.latest);
+        }
+        self.portfolios
+    }
+}
+
+impl Tally {
+    /// The sum of the counts of several portfolios.
+    #[must_use]
+    pub fn sum<'a>(tallies: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut sum = Self::default();
+        for one in tallies {
+            sum.events += one.events;
+            sum.known += one.known;
+            sum.rulings += one.rulings;
+            one.decisions.iter().for_each(|(key, count)| *sum.decisions.entry(*key).or_default() += count);
+            one.refusals.iter().for_each(|(key, count)| *sum.refusals.entry(*key).or_default() += count);
+            lengthen(&mut sum.frozen, one.frozen);
+            one.modes.iter().for_each(|(key, more)| lengthen(sum.modes.entry(*key).or_default(), *more));
+            one.profiles
+                .iter()
+                .for_each(|(key, more)| lengthen(sum.profiles.entry(*key).or_default(), *more));
+        }
+        sum
+    }
+
+    fn lasted(&mut self, state: InForce, until: Time) {
+        let lasted = until.since(state.since);
+        if lasted > Period::ZERO {
+            lengthen(self.modes.entry(state.mode).or_default(), lasted);
+            lengthen(self.profiles.entry(state.profile).or_default(), lasted);
+            lengthen(&mut self.frozen, if state.frozen { lasted } else { Period::ZERO });
+        }
+    }
+}
+
+impl InForce {
+    const fn of(ledger: &Ledger) -> Self {
+        Self {
+            since: ledger.at,
+            frozen: ledger.freeze.is_some(),
+            mode: ledger.effective.mode,
+            profile: ledger.effective.profile,
+        }
+    }
+}
+
+/// A length of time in minutes, to a hundredth.
+#[must_use]
+pub fn minutes(period: Period) -> f64 {
+    (period.as_millis() as f64 / 600.0).round() / 100.0
+}
+
+fn lengthen(sum: &mut Period, more: Period) {
+    *sum = Period::from_millis(sum.as_millis().saturating_add(more.as_millis()));
+}
+
+fn as_minutes<S: Serializer>(period: &Period, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(minutes(*period))
+}
+
+fn each_as_minutes<K: Serialize, S: Serializer>(
+    periods: &BTreeMap<K, Period>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(periods.iter().map(|(key, period)| (key, minutes(*period))))
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::event::{Body, Snapshot};
+    use proto::number::Fraction;
+    use proto::testing::{MONDAY, event, snapshot};
+
+    use super::*;
+    use crate::{Model, Policies};
+
+    fn frozen_at_once(at: Time) -> Event {
+        event(at, Body::Snapshot(Snapshot { drawdown_pct: Fraction::lit(0.12), ..snapshot() }))
+    }
+
+    #[test]
+    fn what_is_in_force_between_two_rulings_is_what_the_first_left() {
+        let mut model = Model::new(Policies::defaults().unwrap());
+        let mut tallies = Tallies::default();
+        for minute in [0, 10, 25] {
+            let event = frozen_at_once(MONDAY.after(Period::from_mins(minute)));
+            tallies.told(&event, &model.tell(event.clone()).unwrap());
+        }
+        let again = frozen_at_once(MONDAY.after(Period::from_mins(25)));
+        tallies.told(&again, &model.tell(again.clone()).unwrap());
+        // Another portfolio goes on for five minutes: so long the freeze lasts too.
+        let other = Event {
+            portfolio: "other".parse().unwrap(),
+            ..event(MONDAY.after(Period::from_mins(30)), Body::Snapshot(snapshot()))
+        };
+        tallies.told(&other, &model.tell(other.clone()).unwrap());
+
+        let tallies = tallies.close();
+        let main = &tallies[&PortfolioId::main()];
+        assert_eq!((main.events, main.known), (4, 1));
+        assert_eq!(main.decisions[&DecisionType::Freeze], 1);
+        assert_eq!(minutes(main.frozen), 30.0);
+        assert_eq!(main.profiles, BTreeMap::from([(Profile::Micro, Period::from_mins(30))]));
+        assert_eq!(Tally::sum(tallies.values()).events, 5);
+    }
+
+    #[test]
+    fn a_tally_is_written_in_minutes() {
+        let tally = Tally { frozen: Period::from_secs(90), ..Tally::default() };
+        assert_eq!(serde_json::to_value(tally).unwrap()["minutes_frozen"], 1.5);
+    }
+}
