@@ -1,6 +1,8 @@
 //! Wiring: everything that can fail at the start, then the tasks.
 
+use std::future::IntoFuture;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use mesh::roster::Roster;
@@ -19,6 +21,9 @@ use crate::metrics::Metrics;
 use crate::roles::Census;
 use crate::status::Status;
 use crate::view;
+
+/// How long requests that are in hand may take once shutdown is requested: a client that never ends its own is left.
+const LAST_ANSWERS: Duration = Duration::from_secs(4);
 
 /// Runs the gateway until shutdown is requested.
 ///
@@ -117,11 +122,14 @@ fn serve_http(
     if let Ok(address) = listener.local_addr() {
         info!(%address, "serving HTTP");
     }
-    let shutdown = node.shutdown.clone();
+    let (asked, overdue) = (node.shutdown.clone(), node.shutdown.clone());
     node.shutdown.spawn("http", async move {
         let service = router.into_make_service();
         let served =
-            axum::serve(listener, service).with_graceful_shutdown(async move { shutdown.requested().await });
-        served.await.context("the HTTP server ended")
+            axum::serve(listener, service).with_graceful_shutdown(async move { asked.requested().await });
+        tokio::select! {
+            served = served.into_future() => served.context("the HTTP server ended"),
+            () = async { overdue.requested().await; tokio::time::sleep(LAST_ANSWERS).await } => Ok(()),
+        }
     });
 }

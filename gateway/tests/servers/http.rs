@@ -13,6 +13,7 @@ use proto::testing::MONDAY;
 use proto::value::{Mode, Value as Governed};
 use proto::wire::Message as _;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::support::{World, wait_for};
 use crate::testing::{portfolio, ruling, snapshot_event, stored};
@@ -261,6 +262,19 @@ async fn any_page_may_read_and_only_ours_may_command() -> Result<()> {
 async fn asked_to_stop_the_gateway_ends_in_order() -> Result<()> {
     let mut world = World::start().await?;
     assert_eq!(world.get("/health").await?.0, 200);
+    let status = world.stop_gateway().await?;
+    assert!(status.success(), "{status}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_never_ends_does_not_keep_the_gateway() -> Result<()> {
+    let mut world = World::start().await?;
+    let address = world.url("").trim_start_matches("http://").to_owned();
+    let mut hanging = tokio::net::TcpStream::connect(address).await?;
+    let head = "POST /api/federation/freeze HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    hanging.write_all(format!("{head}Content-Length: 9\r\n\r\n{{").as_bytes()).await?;
+    assert_eq!(world.get("/health").await?.0, 200, "it is taken before the signal comes");
     let status = world.stop_gateway().await?;
     assert!(status.success(), "{status}");
     Ok(())
