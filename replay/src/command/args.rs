@@ -23,14 +23,11 @@ pub(crate) enum Command {
 }
 
 /// Where events come from.
-///
-/// Events of timers (`clock.due`) in a file are left out: the model has timers of its own, which go off as the policy
-/// at hand has it.
 #[derive(Debug, Clone, Args)]
 #[group(id = "source", required = true, multiple = false)]
 pub(crate) struct Source {
     /// A file with one event (`fed.event/1`) a line, oldest first; `-` is standard input. Its timers (`clock.due`) are
-    /// left out: the model has its own.
+    /// left out: the model has its own, which go off as the policy at hand has it.
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
     /// So many events made up from a seed.
@@ -42,10 +39,10 @@ pub(crate) struct Source {
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct MadeUp {
     /// The seed of made-up events; the same seed gives the same events.
-    #[arg(long, default_value_t = 1, requires = "synthetic")]
+    #[arg(long, default_value_t = 1, conflicts_with = "events")]
     pub(crate) seed: u64,
     /// How many portfolios made-up events are about.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), requires = "synthetic")]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "events")]
     pub(crate) portfolios: u32,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -57,8 +58,7 @@ pub(crate) fn run(args: &Run, out: &mut impl Write) -> Result<()> {
 fn play(args: &Run) -> Result<Outcome> {
     let mut model = Model::new(crate::policies(args.policy.as_deref())?);
     let mut input = Input::open(&args.source, args.made_up)?;
-    let create = |file| File::create(file).map(BufWriter::new).context("creating the file of rulings");
-    let mut written = args.rulings.as_ref().map(create).transpose()?;
+    let mut written = args.rulings.as_deref().map(create).transpose()?;
     let mut tallies = Tallies::default();
     let bar = progress::bar(input.expected);
     let began = Instant::now();
@@ -75,6 +75,10 @@ fn play(args: &Run) -> Result<Outcome> {
     let took = began.elapsed();
     bar.finish_and_clear();
     Ok(Outcome { portfolios: tallies.close(), timers_left_out: input.timers_left_out, took })
+}
+
+fn create(file: &Path) -> Result<BufWriter<File>> {
+    File::create(file).map(BufWriter::new).with_context(|| format!("creating {}", file.display()))
 }
 
 fn write_rulings(rulings: &[Ruling], file: &mut impl Write) -> Result<()> {

@@ -189,6 +189,16 @@ fn one_threshold_changed_shows_in_the_difference_and_nothing_else() {
 }
 
 #[test]
+fn events_come_from_one_source_and_a_seed_is_for_made_up_ones() {
+    let desk = Desk::new();
+    for line in
+        ["run", "run --synthetic 1 --events -", "run --events - --seed 3", "run --synthetic 1 --portfolios 0"]
+    {
+        assert_eq!(desk.command(line).output().unwrap().status.code(), Some(2), "{line}");
+    }
+}
+
+#[test]
 fn a_comparison_takes_two_policies() {
     let desk = Desk::new();
     desk.write("a.toml", "");
