@@ -49,7 +49,7 @@ pub struct Up {
     /// Port of the Redis server that is started; a free one by default.
     #[arg(long)]
     pub redis_port: Option<u16>,
-    /// Port of the gateway's API on loopback.
+    /// Port of the gateway's API on loopback; 0 takes a free one.
     #[arg(long, default_value_t = 8001)]
     pub http_port: u16,
     /// Keep data and logs in this folder; by default they are in a temporary folder that goes at the end.

@@ -150,7 +150,7 @@ impl Builder {
         self
     }
 
-    /// The port of the gateway's API; a free one otherwise.
+    /// The port of the gateway's API; a free one otherwise, and for 0.
     #[must_use]
     pub fn http_port(mut self, port: u16) -> Self {
         self.http_port = Some(port);
@@ -223,7 +223,7 @@ impl Builder {
             ports,
             nats_url,
             redis_url,
-            http_port: self.http_port.map_or_else(port::free, Ok)?,
+            http_port: self.http_port.filter(|port| *port != 0).map_or_else(port::free, Ok)?,
             patience: self.patience,
             progress: self.progress,
             policy: self.policy.map(|file| file.canonicalize().unwrap_or(file)),

@@ -99,15 +99,14 @@ fn portfolio(fields: &mut Fields<'_>) -> Option<PortfolioId> {
 }
 
 fn mode(fields: &mut Fields<'_>) -> Option<Order> {
-    let words = [
-        ("LIVE", Mode::Live),
-        ("SHADOW", Mode::Shadow),
-        ("PAUSED", Mode::Paused),
-        ("EMERGENCY", Mode::Emergency),
-    ];
+    let words = Mode::ALL.map(|mode| (mode.as_str(), mode));
     let found = fields.require(&["mode"], "LIVE, SHADOW, PAUSED or EMERGENCY");
     let mode = found.and_then(|(name, value)| word(fields, name, value, &words));
     let duration = duration(fields);
+    if let (Some(Mode::Live), Some(duration)) = (mode, duration) {
+        let expected = "none with LIVE: nothing is held by it, so nothing would end";
+        fields.fault(Fault::new(Reason::OutOfRange, "duration_minutes", duration, expected));
+    }
     let releases = releases(fields);
     Some(Order::SetMode { mode: mode?, duration, releases })
 }
@@ -256,7 +255,12 @@ mod tests {
             (OrderKind::Mode, json!({"mode": "LIVE"}), "reason"),
             (
                 OrderKind::Mode,
-                json!({"mode": "LIVE", "reason": "r", "duration_minutes": 0}),
+                json!({"mode": "LIVE", "reason": "r", "duration_minutes": 10}),
+                "none with LIVE",
+            ),
+            (
+                OrderKind::Mode,
+                json!({"mode": "SHADOW", "reason": "r", "duration_minutes": 0}),
                 "duration_minutes",
             ),
             (
