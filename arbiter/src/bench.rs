@@ -14,7 +14,7 @@ use mesh::nats::Nats;
 use proto::case::{Answer, Case, Cases, Opinion, ReviewCase, Verdict, Verdicts};
 use proto::id::{PolicyRevision, Role};
 use proto::ruling::Absence;
-use proto::wire::{Message as _, Schema};
+use proto::wire::Message as _;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::Instrument as _;
 
@@ -197,11 +197,9 @@ impl Desk {
 
 /// A [`Cases`] message of cases that are JSON already.
 fn joined(batch: &[Ask]) -> Vec<u8> {
-    let mut bytes = format!("{{\"schema\":\"{}\",\"cases\":[", <Cases as proto::wire::Message>::SCHEMA);
-    debug_assert_eq!(Cases::SCHEMA, Schema::Case);
+    let mut bytes = format!("{{\"schema\":\"{}\",\"cases\":[", Cases::SCHEMA).into_bytes();
     let size: usize = batch.iter().map(|ask| ask.case.len() + 1).sum();
     bytes.reserve(size + 2);
-    let mut bytes = bytes.into_bytes();
     for (index, ask) in batch.iter().enumerate() {
         if index > 0 {
             bytes.push(b',');

@@ -189,6 +189,26 @@ impl Ledger {
     /// This ledger as a role sees it: without the roles' memories.
     #[must_use]
     pub fn without_memories(&self) -> Self {
-        Self { memories: BTreeMap::new(), ..self.clone() }
+        // Field by field: every role of every round gets one, and the memories are not copied only to be dropped.
+        Self {
+            portfolio: self.portfolio.clone(),
+            version: self.version,
+            at: self.at,
+            owned: self.owned.clone(),
+            timed_mode: self.timed_mode,
+            holds: self.holds.clone(),
+            effective: self.effective.clone(),
+            freeze: self.freeze.clone(),
+            heard: self.heard.clone(),
+            evidence: self.evidence.clone(),
+            changes: self.changes.clone(),
+            fired: self.fired.clone(),
+            research: self.research.clone(),
+            latest: self.latest.clone(),
+            ruled: self.ruled.clone(),
+            equity: self.equity,
+            wakes: self.wakes.clone(),
+            memories: BTreeMap::new(),
+        }
     }
 }
