@@ -71,6 +71,11 @@ impl Subjects {
         format!("{}.event.{slot}.>", self.prefix)
     }
 
+    /// Every event of a portfolio, whatever its slot.
+    pub fn events_of(&self, portfolio: &PortfolioId) -> String {
+        format!("{}.event.*.{portfolio}.>", self.prefix)
+    }
+
     /// Every event of a kind, of whatever portfolio.
     pub fn events_of_kind(&self, kind: EventKind) -> String {
         format!("{}.event.*.*.{kind}", self.prefix)
@@ -91,6 +96,11 @@ impl Subjects {
     /// Every ruling of a slot.
     pub fn rulings_of_slot(&self, slot: Slot) -> String {
         format!("{}.ruling.{slot}.*", self.prefix)
+    }
+
+    /// Every ruling of a portfolio, whatever its slot.
+    pub fn rulings_of(&self, portfolio: &PortfolioId) -> String {
+        format!("{}.ruling.*.{portfolio}", self.prefix)
     }
 
     /// Slot and portfolio of a ruling's subject.

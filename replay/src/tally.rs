@@ -24,6 +24,10 @@ pub struct Tally {
     pub decisions: BTreeMap<DecisionType, u64>,
     /// Proposals refused, by reason.
     pub refusals: BTreeMap<&'static str, u64>,
+    /// Of these, the ones that a senior role stood against.
+    pub conflicts: u64,
+    /// Times that a governed value got looser, or a freeze ended.
+    pub loosenings: u64,
     /// How long trading was frozen.
     #[serde(rename = "minutes_frozen", serialize_with = "as_minutes")]
     pub frozen: Period,
@@ -77,8 +81,10 @@ impl Tallies {
         for outcome in &ruling.outcomes {
             if let Finding::Refused { refusal } = &outcome.result {
                 *tally.refusals.entry(refusal.as_str()).or_default() += 1;
+                tally.conflicts += u64::from(refusal.is_conflict());
             }
         }
+        tally.loosenings += loosenings(ruling);
         let next = InForce::of(&ruling.after);
         if let Some(last) = self.in_force.insert(ruling.portfolio.clone(), next) {
             tally.lasted(last, ruling.after.at);
@@ -107,6 +113,8 @@ impl Tally {
             sum.rulings += one.rulings;
             one.decisions.iter().for_each(|(key, count)| *sum.decisions.entry(*key).or_default() += count);
             one.refusals.iter().for_each(|(key, count)| *sum.refusals.entry(*key).or_default() += count);
+            sum.conflicts += one.conflicts;
+            sum.loosenings += one.loosenings;
             lengthen(&mut sum.frozen, one.frozen);
             one.modes.iter().for_each(|(key, more)| lengthen(sum.modes.entry(*key).or_default(), *more));
             one.profiles
@@ -135,6 +143,17 @@ impl InForce {
             profile: ledger.effective.profile,
         }
     }
+}
+
+/// How many values a ruling loosens; an ended freeze counts as one. What changes is decided (law 8), so a ruling without
+/// decisions need not be looked at.
+fn loosenings(ruling: &Ruling) -> u64 {
+    if ruling.decisions.is_empty() {
+        return 0;
+    }
+    let (before, after) = (&ruling.before, &ruling.after);
+    let ended = before.freeze.is_some() && after.freeze.is_none();
+    after.effective.looser_than(&before.effective).len() as u64 + u64::from(ended)
 }
 
 /// A length of time in minutes, to a hundredth.

@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Verify, out: &mut impl Write) -> Result<()> {
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let Verified { rulings, void, recomputed, other_policy } = verifier.verified();
+    let Verified { rulings, void, recomputed, other_policy, trusted: _ } = verifier.verified();
     writeln!(
         out,
         "{rulings} rulings are sound; {recomputed} verdicts and reviews were given again, word by word"

@@ -47,8 +47,8 @@ fn what_the_model_rules_is_sound_and_every_verdict_is_given_again() {
     for line in &lines {
         verifier.check(line).unwrap();
     }
-    let Verified { rulings, void, recomputed, other_policy } = verifier.verified();
-    assert_eq!((rulings, void, other_policy), (lines.len() as u64, 0, 0));
+    let Verified { rulings, void, recomputed, other_policy, trusted } = verifier.verified();
+    assert_eq!((rulings, void, other_policy, trusted), (lines.len() as u64, 0, 0, 0));
     let reviewed = lines.iter().any(|line| Ruling::from_bytes(line).unwrap().hearing.review.is_some());
     assert!(reviewed && recomputed > rulings, "reviews are in it, and several roles are heard on an event");
 }
@@ -71,6 +71,22 @@ fn a_ruling_that_is_missing_or_was_changed_breaks_the_chain() {
     breaks(&gap, 7, "law 4");
     breaks(&lines[1..], 1, "law 4");
     breaks(&changed(&lines, 8, |ruling| ruling.previous = RulingHash::default()), 8, "law 4");
+}
+
+#[test]
+fn a_log_that_lost_its_oldest_rulings_is_checked_from_the_oldest_on() {
+    let lines = log(defaults(), 60).split_off(20);
+    let sound = |lines: &[Vec<u8>]| {
+        let mut verifier = Verifier::new(defaults()).trimmed();
+        lines.iter().try_for_each(|line| verifier.check(line)).map(|()| verifier.verified())
+    };
+    let verified = sound(&lines).unwrap();
+    assert_eq!((verified.rulings, verified.trusted), (lines.len() as u64, 2), "both portfolios begin late");
+    let mut gap = lines.clone();
+    gap.remove(10);
+    assert!(sound(&gap).unwrap_err().to_string().contains("breaks law 4"), "trust ends with the first");
+    assert_eq!(sound(&log(defaults(), 60)).unwrap().trusted, 0);
+    breaks(&lines, 0, "law 4");
 }
 
 #[test]
