@@ -8,7 +8,7 @@ use proto::time::Period;
 /// Takes events in order per portfolio, asks the roles, rules, and appends the rulings
 #[derive(Debug, Clone, clap::Parser)]
 #[command(version)]
-pub(crate) struct Args {
+pub struct Args {
     #[command(flatten)]
     pub(crate) mesh: MeshArgs,
 

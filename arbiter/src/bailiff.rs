@@ -87,7 +87,7 @@ impl Bailiff {
     /// Reads the leader: did ours go in, did another's, or (none) neither?
     async fn look_up(&self, subject: &str, ours: &Bytes, last: Sequence) -> anyhow::Result<Option<Appended>> {
         let Some(message) = self.nats.last_message(Stream::Rulings, subject).await? else { return Ok(None) };
-        let sequence = Sequence(message.sequence);
+        let sequence = message.sequence;
         if sequence <= last {
             return Ok(None);
         }

@@ -6,16 +6,19 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::client::{RequestError, RequestErrorKind};
-use async_nats::{HeaderMap, Message, Request};
+use anyhow::Context as _;
+use async_nats::HeaderMap;
 use bytes::Bytes;
 use futures::future::{Either, select};
+use mesh::broker::{NoReply, Reply};
 use mesh::nats::Nats;
+use mesh::shutdown::Shutdown;
 use proto::case::{Answer, Case, Cases, Opinion, ReviewCase, Verdict, Verdicts};
 use proto::id::{PolicyRevision, Role};
 use proto::ruling::Absence;
 use proto::wire::Message as _;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use crate::args::RoundArgs;
@@ -47,14 +50,19 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Opens a desk for each of these roles.
-    pub(crate) fn open(nats: &Nats, roles: impl IntoIterator<Item = Role>, args: &RoundArgs) -> Self {
+    /// Opens a desk for each of these roles; they are there as long as the process lives.
+    pub(crate) fn open(
+        nats: &Nats,
+        roles: impl IntoIterator<Item = Role>,
+        args: &RoundArgs,
+        shutdown: &Shutdown,
+    ) -> Self {
         let desks = roles
             .into_iter()
             .map(|role| {
                 let (sender, asks) = mpsc::channel(CASES_WAITING);
                 let desk = Desk { nats: nats.clone(), role: role.clone(), timeout: args.ask_timeout() };
-                tokio::spawn(desk.work(asks, args.batch_max()));
+                shutdown.attend(format!("desk {role}"), desk.work(asks, args.batch_max()));
                 (role, sender)
             })
             .collect();
@@ -111,8 +119,8 @@ impl Bench {
             mesh::trace::inject(&tracing::Span::current(), &mut trace);
             let bytes = case.to_bytes().map_err(|error| invalid(&error))?;
             let subject = self.nats.subjects.review(role);
-            let message = request(&self.nats, subject, bytes, trace, self.timeout).await?;
-            let opinion = Opinion::from_bytes(&message.payload).map_err(|error| invalid(&error))?;
+            let reply = request(&self.nats, subject, bytes, trace, self.timeout).await?;
+            let opinion = Opinion::from_bytes(&reply.payload).map_err(|error| invalid(&error))?;
             if opinion.role == *role { Ok(opinion) } else { Err(invalid(&"another role answered")) }
         }
         .instrument(span)
@@ -128,17 +136,20 @@ struct Desk {
 }
 
 impl Desk {
-    async fn work(self, mut asks: mpsc::Receiver<Ask>, batch_max: usize) {
+    async fn work(self, mut asks: mpsc::Receiver<Ask>, batch_max: usize) -> anyhow::Result<()> {
         let desk = Arc::new(self);
-        let in_flight = Arc::new(Semaphore::new(REQUESTS_IN_FLIGHT));
+        // They belong to the desk, and end with it.
+        let mut under_way = JoinSet::new();
         let mut left_over: Option<Ask> = None;
         loop {
-            let Ok(permit) = Arc::clone(&in_flight).acquire_owned().await else { return };
+            while under_way.len() >= REQUESTS_IN_FLIGHT {
+                under_way.join_next().await.transpose().context("a request died")?;
+            }
             let Some(first) = (match left_over.take() {
                 Some(ask) => Some(ask),
                 None => asks.recv().await,
             }) else {
-                return;
+                return Ok(());
             };
             let mut bytes = first.case.len();
             let mut batch = vec![first];
@@ -152,10 +163,7 @@ impl Desk {
                 batch.push(ask);
             }
             let desk = Arc::clone(&desk);
-            tokio::spawn(async move {
-                desk.send(batch).await;
-                drop(permit);
-            });
+            under_way.spawn(async move { desk.send(batch).await });
         }
     }
 
@@ -183,8 +191,8 @@ impl Desk {
             }
         }
         let subject = self.nats.subjects.evaluate(&self.role);
-        let message = request(&self.nats, subject, joined(batch), headers, self.timeout).await?;
-        let verdicts = Verdicts::from_bytes(&message.payload).map_err(|error| invalid(&error))?;
+        let reply = request(&self.nats, subject, joined(batch), headers, self.timeout).await?;
+        let verdicts = Verdicts::from_bytes(&reply.payload).map_err(|error| invalid(&error))?;
         if verdicts.role != self.role {
             return Err(invalid(&format!("{} answered", verdicts.role)));
         }
@@ -216,33 +224,28 @@ async fn request(
     bytes: Vec<u8>,
     headers: HeaderMap,
     timeout: Duration,
-) -> Result<Message, Absence> {
+) -> Result<Reply, Absence> {
     let bytes = Bytes::from(bytes);
-    let send = |timeout| {
-        let request = Request::new().payload(bytes.clone()).headers(headers.clone()).timeout(Some(timeout));
-        nats.client.send_request(subject.clone(), request)
-    };
+    let send = |timeout| nats.broker.request(subject.clone(), headers.clone(), bytes.clone(), timeout);
     // A replica that dies takes its requests along. Roles are pure, so another may be asked the same again.
     let half = timeout / 2;
     let first = pin!(send(timeout));
-    let message = match select(first, pin!(tokio::time::sleep(half))).await {
+    let reply = match select(first, pin!(tokio::time::sleep(half))).await {
         Either::Left((answer, _)) => answer,
         Either::Right(((), first)) => select(first, pin!(send(half))).await.factor_first().0,
     };
-    let message = message.map_err(|error| absence(&error))?;
-    match message.headers.as_ref().and_then(|headers| headers.get(SERVICE_ERROR)) {
+    let reply = reply.map_err(|error| absence(&error))?;
+    match reply.headers.get(SERVICE_ERROR) {
         Some(error) => Err(invalid(error)),
-        None => Ok(message),
+        None => Ok(reply),
     }
 }
 
-fn absence(error: &RequestError) -> Absence {
-    match error.kind() {
-        RequestErrorKind::NoResponders => Absence::NoResponders,
-        RequestErrorKind::TimedOut => Absence::Timeout,
-        RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded | RequestErrorKind::Other => {
-            invalid(error)
-        }
+fn absence(error: &NoReply) -> Absence {
+    match error {
+        NoReply::NoResponders => Absence::NoResponders,
+        NoReply::TimedOut => Absence::Timeout,
+        NoReply::Failed(_) => invalid(error),
     }
 }
 

@@ -130,7 +130,7 @@ impl Clerk {
         self.standing.chain.fold(ruling.version, ruling.previous, hash);
         self.standing.last = sequence;
         log(&ruling);
-        let age = mesh::clock::now().since(event.at);
+        let age = self.slot.nats.clock.now().since(event.at);
         self.slot.metrics.ruled(&ruling, began.elapsed().as_secs_f64(), seconds(age));
         bailiff.announce(&ruling.decisions).await;
         self.standing.ledger = Some(ruling.after);

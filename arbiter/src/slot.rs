@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mesh::admin::Condition;
 use mesh::backoff::Backoff;
+use mesh::broker::Record;
 use mesh::nats::Nats;
 use mesh::reader::Reader;
 use mesh::rulings::Head;
@@ -74,6 +75,7 @@ impl Slot {
         }
         self.condition.hold();
         let ended = tokio::select! {
+            biased;
             ended = self.read(&mut clerks, through) => ended,
             () = self.timers.run(&self.nats, self.number, &self.shutdown) => Ok(()),
         };
@@ -92,12 +94,12 @@ impl Slot {
         let mut reader = Reader::new(&self.nats, stream, self.config.identity(Stream::Events), filter, from)
             .count_restarts(self.metrics.reader_restarts());
         loop {
-            let (sequence, message) = tokio::select! {
-                read = reader.next() => read?,
+            let Record { sequence, headers, payload, pending, .. } = tokio::select! {
+                biased;
                 () = self.shutdown.requested() => return Ok(()),
+                read = reader.next() => read?,
             };
-            let behind = message.info().map(|info| info.pending).unwrap_or_default();
-            let event = match Event::from_bytes(&message.payload) {
+            let event = match Event::from_bytes(&payload) {
                 Ok(event) => event,
                 Err(failed) => {
                     // It cannot be ruled, and nobody else can make it readable: the watermark passes it.
@@ -107,15 +109,15 @@ impl Slot {
                 }
             };
             let place = tokio::select! {
-                place = Arc::clone(&self.in_flight).acquire_owned() => place,
+                biased;
                 () = self.shutdown.requested() => return Ok(()),
+                place = Arc::clone(&self.in_flight).acquire_owned() => place,
             };
             // The semaphore is never closed.
             let Ok(place) = place else { return Ok(()) };
             self.watermark().take(sequence);
-            let headers = message.headers.clone().unwrap_or_default();
             clerks.hand_over(Docketed { sequence, event, headers, place }).await;
-            self.metrics.read(self.number.0, self.watermark().in_hand(), behind);
+            self.metrics.read(self.number.0, self.watermark().in_hand(), pending);
         }
     }
 
@@ -143,8 +145,9 @@ impl Slot {
         let mut backoff = Backoff::usual();
         loop {
             let read = tokio::select! {
-                read = mesh::rulings::heads(&self.nats, self.number) => read,
+                biased;
                 () = self.shutdown.requested() => return Ok(BTreeMap::new()),
+                read = mesh::rulings::heads(&self.nats, self.number) => read,
             };
             match read {
                 Ok(read) => {
@@ -164,7 +167,7 @@ impl Slot {
         let mut backoff = Backoff::usual();
         while let Err(failed) = self.bailiff.announce_missing(head).await {
             warn!(portfolio = %head.portfolio, "cannot tell which decisions are out: {failed:#}");
-            tokio::select! { () = backoff.wait() => {}, () = self.shutdown.requested() => return }
+            tokio::select! { biased; () = self.shutdown.requested() => return, () = backoff.wait() => {} }
         }
     }
 

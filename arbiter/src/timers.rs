@@ -37,13 +37,14 @@ impl Timers {
     /// Publishes what is due until shutdown is requested.
     pub(crate) async fn run(&self, nats: &Nats, slot: Slot, shutdown: &Shutdown) {
         loop {
-            let wait = self.until_next(mesh::clock::now());
+            let wait = self.until_next(nats.clock.now());
             tokio::select! {
+                biased;
                 () = shutdown.requested() => return,
                 () = self.changed.notified() => continue,
                 () = wait => {}
             }
-            for (portfolio, due) in self.take_due(mesh::clock::now()) {
+            for (portfolio, due) in self.take_due(nats.clock.now()) {
                 let event = Event::clock_due(&portfolio, due);
                 let span = tracing::info_span!("clock", portfolio = %portfolio, event = %event.id);
                 mesh::trace::adopt_trace(&span, event.trace_id);

@@ -127,7 +127,14 @@ impl World {
 
     /// Everything in a stream, in order.
     async fn all(&self, stream: Stream) -> Vec<(Sequence, Vec<u8>)> {
-        let handle = self.nats.jetstream.get_stream(self.nats.subjects.stream(stream)).await.unwrap();
+        let handle = self
+            .nats
+            .connection()
+            .unwrap()
+            .jetstream
+            .get_stream(self.nats.subjects.stream(stream))
+            .await
+            .unwrap();
         let state = &handle.cached_info().state;
         let mut read = Vec::new();
         for sequence in state.first_sequence.max(1)..=state.last_sequence {
@@ -288,9 +295,9 @@ async fn a_restarted_server_is_overcome() {
         world.publish(&nth(&main, step, start, |_| ())).await;
         if step % 2 == 1 {
             world.server.restart();
-            let connected = || world.nats.client.flush();
+            let connected = || world.nats.connection().unwrap().client.flush();
             until("the server is back", async || {
-                connected().await.is_ok() && world.nats.round_trip().await.is_ok()
+                connected().await.is_ok() && world.nats.connection().unwrap().round_trip().await.is_ok()
             })
             .await;
         }

@@ -12,13 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use async_nats::connection::State;
 use futures::FutureExt;
 use mesh::admin::Condition;
 use mesh::backoff::Backoff;
 use mesh::rulings::{Followed, Follower, follow};
 use mesh::streams::{MeshConfig, describe};
-use mesh::{Node, clock, trace};
+use mesh::{Node, trace};
 use proto::chain::Link;
 use proto::id::{RulingHash, Sequence};
 use proto::ruling::Ruling;
@@ -111,7 +110,7 @@ impl Emit {
             tokio::select! {
                 first = session.follower.next() => self.take(&mut session, first?).await?,
                 _ = renew.tick() => self.renew(&mut session.sink).await?,
-                _ = health.tick() => session.sink.tell(&self.status.health_entry(clock::now())?).await?,
+                _ = health.tick() => session.sink.tell(&self.status.health_entry(self.node.nats.clock.now())?).await?,
                 () = self.node.shutdown.requested() => return Ok(()),
             }
             backoff.reset();
@@ -261,7 +260,7 @@ impl Emit {
 
     fn count(&self, batch: &Batch) {
         self.metrics.emitted_sequence.set(i64::try_from(batch.through.0).unwrap_or(i64::MAX));
-        let now = clock::now();
+        let now = self.node.nats.clock.now();
         for decision in batch.rulings.iter().flat_map(|ruling| &ruling.decisions) {
             self.metrics.emitted(decision, now);
             info!(
@@ -274,11 +273,11 @@ impl Emit {
 
     /// Renews the documents of portfolios that somebody governs: a reader that finds none goes to its own safe state.
     async fn renew(&self, sink: &mut Sink) -> anyhow::Result<()> {
-        if self.node.nats.client.connection_state() != State::Connected {
+        if !self.node.nats.is_connected() {
             debug!("not connected to NATS: the documents are not renewed");
             return Ok(());
         }
-        let neglected = self.status.neglected(clock::now());
+        let neglected = self.status.neglected(self.node.nats.clock.now());
         if !neglected.is_empty() {
             error!(portfolios = ?neglected, "nobody rules on their events: their documents are not renewed");
         }

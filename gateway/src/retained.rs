@@ -1,5 +1,6 @@
 //! What RULINGS retains: what to do with a ruling whose number lies ahead of the chain that was read so far, and finding one.
 
+use anyhow::Context as _;
 use mesh::nats::Nats;
 use mesh::reader::Reader;
 use mesh::rulings::head;
@@ -58,18 +59,17 @@ pub async fn find(
     let stream = nats.subjects.stream(Stream::Rulings);
     let mut reader = Reader::new(nats, stream, config.identity(Stream::Rulings), subject, Sequence(1));
     loop {
-        let (sequence, message) = reader.next().await?;
-        if let Some(ruling) = wanted(&message.payload) {
+        let record = reader.next().await?;
+        if let Some(ruling) = wanted(&record.payload) {
             return Ok(Some(ruling));
         }
-        if sequence.0 >= last.sequence {
+        if record.sequence >= last.sequence {
             return Ok(None);
         }
     }
 }
 
 async fn oldest(nats: &Nats, subject: &str) -> anyhow::Result<Sequence> {
-    let stream = nats.jetstream.get_stream_no_info(nats.subjects.stream(Stream::Rulings)).await?;
-    let message = stream.get_first_raw_message_by_subject(subject, 1).await?;
-    Ok(Sequence(message.sequence))
+    let first = nats.first_message(Stream::Rulings, subject).await?;
+    Ok(first.context("its rulings are gone")?.sequence)
 }

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
-use bytes::Bytes;
 use futures::StreamExt;
-use mesh::clock;
 use mesh::nats::Nats;
 use mesh::shutdown::Shutdown;
 use proto::id::Role;
@@ -115,15 +113,13 @@ impl Census {
 
 /// Asks everybody, and collects for a while.
 async fn ask(nats: &Nats) -> anyhow::Result<BTreeMap<Role, Serving>> {
-    let inbox = nats.client.new_inbox();
-    let mut answers = nats.client.subscribe(inbox.clone()).await.context("cannot subscribe")?;
-    nats.client.publish_with_reply(ASK, inbox, Bytes::new()).await.context("cannot ask")?;
+    let mut answers = nats.broker.ask_everybody(ASK).await?;
     let mut serving: BTreeMap<Role, Serving> = BTreeMap::new();
     let deadline = tokio::time::Instant::now() + PATIENCE;
     for _ in 0..MAX_ANSWERS {
         let Ok(Some(answer)) = tokio::time::timeout_at(deadline, answers.next()).await else { break };
-        if let Ok(info) = serde_json::from_slice::<Info>(&answer.payload) {
-            count(&mut serving, &nats.subjects, info, clock::now());
+        if let Ok(info) = serde_json::from_slice::<Info>(&answer) {
+            count(&mut serving, &nats.subjects, info, nats.clock.now());
         }
     }
     Ok(serving)

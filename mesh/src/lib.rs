@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod args;
 pub mod backoff;
+pub mod broker;
 pub mod clock;
 mod log;
 pub mod metric;

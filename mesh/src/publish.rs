@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
-use async_nats::jetstream::context::{PublishError as AckError, PublishErrorKind};
-use async_nats::jetstream::{self, ErrorCode};
 use bytes::Bytes;
 use proto::id::Sequence;
 use tokio::time::{Instant, timeout};
@@ -65,15 +63,8 @@ pub async fn publish_acked(
     payload: Bytes,
     patience: Duration,
 ) -> Result<Stored, NotStored> {
-    let acked = timeout(patience, async {
-        nats.jetstream.publish_with_headers(subject, headers, payload).await?.await
-    });
-    match acked.await {
-        Ok(Ok(ack)) if ack.duplicate => Ok(Stored::Duplicate(Sequence(ack.sequence))),
-        Ok(Ok(ack)) => Ok(Stored::New(Sequence(ack.sequence))),
-        Ok(Err(failed)) => Err(understood(&failed)),
-        Err(_) => Err(NotStored::Unclear(format!("no acknowledgement within {patience:?}"))),
-    }
+    let acked = timeout(patience, nats.broker.append(subject, headers, payload)).await;
+    acked.unwrap_or_else(|_| Err(NotStored::Unclear(format!("no acknowledgement within {patience:?}"))))
 }
 
 /// Publishes until the stream has the message, for at most `patience`. The headers must hold a message id: an attempt
@@ -107,40 +98,4 @@ pub fn with_id(id: &str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(NATS_MESSAGE_ID, id);
     headers
-}
-
-fn understood(failed: &AckError) -> NotStored {
-    match failed.kind() {
-        PublishErrorKind::WrongLastSequence => NotStored::WrongLastSequence,
-        PublishErrorKind::MaxPayloadExceeded => NotStored::TooLarge(failed.to_string()),
-        PublishErrorKind::TimedOut
-        | PublishErrorKind::BrokenPipe
-        | PublishErrorKind::MaxAckPending
-        // No responders: a stream without a leader looks like no stream at all.
-        | PublishErrorKind::StreamNotFound => NotStored::Unclear(failed.to_string()),
-        PublishErrorKind::WrongLastMessageId => NotStored::Refused(failed.to_string()),
-        PublishErrorKind::Other => other(failed),
-    }
-}
-
-fn other(failed: &AckError) -> NotStored {
-    /// Another publish with this expected sequence is on its way.
-    const IN_FLIGHT: ErrorCode = ErrorCode(10164);
-    /// Another publish with this message id is on its way.
-    const ID_IN_PROCESS: ErrorCode = ErrorCode(10158);
-    const UNAVAILABLE: usize = 503;
-    let source =
-        std::error::Error::source(failed).and_then(|source| source.downcast_ref::<jetstream::Error>());
-    match source {
-        Some(answer) if answer.error_code() == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => {
-            NotStored::TooLarge(answer.to_string())
-        }
-        Some(answer)
-            if answer.code() == UNAVAILABLE || [IN_FLIGHT, ID_IN_PROCESS].contains(&answer.error_code()) =>
-        {
-            NotStored::Unclear(answer.to_string())
-        }
-        Some(answer) => NotStored::Refused(answer.to_string()),
-        None => NotStored::Unclear(failed.to_string()),
-    }
 }

@@ -1,20 +1,16 @@
 //! Reading a stream in order, for ever: lost heartbeats, lost consumers and moved leaders are overcome here.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::Context;
-use async_nats::jetstream::Message;
-use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
-use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use prometheus_client::metrics::counter::Counter;
 use proto::id::Sequence;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::backoff::Backoff;
+use crate::broker::Record;
 use crate::nats::Nats;
 use crate::streams;
 
@@ -29,7 +25,7 @@ const OPENING: Duration = Duration::from_secs(10);
 pub struct Reader {
     source: Source,
     next: Sequence,
-    messages: Option<Ordered>,
+    records: Option<BoxStream<'static, anyhow::Result<Record>>>,
     /// How often the client had connected when the consumer was made.
     connects: u64,
     quiet: u32,
@@ -69,7 +65,7 @@ impl Reader {
         Self {
             source: Source { nats: nats.clone(), stream, filter, identity },
             next: Sequence(from.0.max(1)),
-            messages: None,
+            records: None,
             connects: 0,
             quiet: 0,
             backoff: Backoff::usual(),
@@ -89,20 +85,20 @@ impl Reader {
         self
     }
 
-    /// The next message and its sequence; waits for it. Can be dropped and called again without losing any.
+    /// The next message; waits for it. Can be dropped and called again without losing any.
     ///
     /// # Errors
     /// Only when the stream was made anew; everything else is retried for ever.
-    pub async fn next(&mut self) -> Result<(Sequence, Message), Replaced> {
+    pub async fn next(&mut self) -> Result<Record, Replaced> {
         loop {
-            let Some(messages) = &mut self.messages else {
+            let Some(records) = &mut self.records else {
                 self.reopen().await?;
                 continue;
             };
-            match timeout(GLANCE, messages.next()).await {
-                Ok(Some(Ok(message))) => {
-                    if let Some(read) = self.take(message) {
-                        return Ok(read);
+            match timeout(GLANCE, records.next()).await {
+                Ok(Some(Ok(record))) => {
+                    if self.take(&record) {
+                        return Ok(record);
                     }
                 }
                 Ok(Some(Err(failed))) => self.restart(&failed.to_string()),
@@ -114,20 +110,20 @@ impl Reader {
 
     /// A consumer that was made anew before it had delivered anything begins at the stream's first message: what is
     /// below our position was read before.
-    fn take(&mut self, message: Message) -> Option<(Sequence, Message)> {
-        let sequence = message.info().map(|info| Sequence(info.stream_sequence)).ok()?;
+    fn take(&mut self, record: &Record) -> bool {
         self.backoff.reset();
         self.quiet = 0;
-        (sequence >= self.next).then(|| {
-            self.next = Sequence(sequence.0 + 1);
-            (sequence, message)
-        })
+        let is_next = record.sequence >= self.next;
+        if is_next {
+            self.next = Sequence(record.sequence.0 + 1);
+        }
+        is_next
     }
 
     fn restart(&mut self, why: &str) {
         warn!(stream = self.source.stream, filter = self.source.filter, next = %self.next, "reading anew: {why}");
         self.restarts.inc();
-        self.messages = None;
+        self.records = None;
     }
 
     /// Nothing came for a while: is there nothing, or does the consumer not deliver?
@@ -156,8 +152,8 @@ impl Reader {
             Ok(Ok((now, _))) if now != source.identity => {
                 return Err(Replaced { stream: source.stream, before: source.identity, now });
             }
-            Ok(Ok((_, messages))) => {
-                self.messages = Some(messages);
+            Ok(Ok((_, records))) => {
+                self.records = Some(records);
                 return Ok(());
             }
             Ok(Err(failed)) => warn!(stream = source.stream, "cannot read yet: {failed:#}"),
@@ -170,28 +166,21 @@ impl Reader {
 
 impl Source {
     fn connects(&self) -> u64 {
-        self.nats.client.statistics().connects.load(Ordering::Relaxed)
+        self.nats.broker.connects()
     }
 
     async fn last(&self) -> anyhow::Result<Option<Sequence>> {
-        let handle = self.nats.jetstream.get_stream_no_info(&self.stream).await?;
-        match handle.get_last_raw_message_by_subject(&self.filter).await {
-            Ok(message) => Ok(Some(Sequence(message.sequence))),
-            Err(failed) if matches!(failed.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(None),
-            Err(failed) => Err(failed.into()),
-        }
+        let last = self.nats.broker.last(&self.stream, &self.filter).await?;
+        Ok(last.map(|record| record.sequence))
     }
 
-    async fn open(&self, from: Sequence) -> anyhow::Result<(String, Ordered)> {
+    async fn open(
+        &self,
+        from: Sequence,
+    ) -> anyhow::Result<(String, BoxStream<'static, anyhow::Result<Record>>)> {
         let identity = streams::describe(&self.nats, &self.stream).await?.created;
-        let config = OrderedConfig {
-            filter_subject: self.filter.clone(),
-            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from.0 },
-            ..OrderedConfig::default()
-        };
-        let made = self.nats.jetstream.create_consumer_on_stream(config, self.stream.as_str()).await;
-        let messages = made.context("cannot make a consumer")?.messages().await;
-        Ok((identity, messages.context("cannot ask for messages")?))
+        let reading = self.nats.broker.read(&self.stream, &self.filter, from).await?;
+        Ok((identity, reading.records))
     }
 }
 

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
 use async_nats::HeaderMap;
-use async_nats::connection::State;
-use async_nats::jetstream::Message;
 use bytes::Bytes;
 use proto::id::{Role, Sequence};
 use proto::time::Time;
@@ -13,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::clock;
+use crate::broker::Record;
 use crate::nats::Nats;
 use crate::publish::{ACK_TIMEOUT, publish_until_stored};
 use crate::reader::Reader;
@@ -63,13 +61,13 @@ impl Roster {
         let (roles, follow) = watch::channel(Roles::default());
         // The last message of a bucket is never removed, so there is one to wait for.
         while reader.position().0 <= known {
-            let (_, message) = reader.next().await?;
-            roles.send_modify(|roles| apply(roles, &message));
+            let record = reader.next().await?;
+            roles.send_modify(|roles| apply(roles, &record));
         }
         shutdown.attend("roster", async move {
             loop {
-                let (_, message) = reader.next().await?;
-                roles.send_modify(|roles| apply(roles, &message));
+                let record = reader.next().await?;
+                roles.send_modify(|roles| apply(roles, &record));
             }
         });
         Ok(Self { nats: nats.clone(), roles: follow })
@@ -91,8 +89,8 @@ impl Roster {
     /// There is no connection, or the bucket did not take it.
     pub async fn set_enabled(&self, role: &Role, enabled: bool, by: &str) -> anyhow::Result<()> {
         // The client would keep the entry and send it whenever it is connected again, long after we said that it failed.
-        ensure!(self.nats.client.connection_state() == State::Connected, "not connected to NATS");
-        let entry = Entry { enabled, by: by.to_owned(), at: clock::now() };
+        ensure!(self.nats.is_connected(), "not connected to NATS");
+        let entry = Entry { enabled, by: by.to_owned(), at: self.nats.clock.now() };
         let payload = Bytes::from(serde_json::to_vec(&entry).context("a roster entry has no JSON form")?);
         let subject = format!("$KV.{}.{role}", self.nats.subjects.roster_bucket());
         // Writing it twice is the same as once, so it needs no message id.
@@ -107,18 +105,17 @@ impl Roster {
     }
 }
 
-fn apply(roles: &mut Roles, message: &Message) {
-    let token = message.subject.rsplit('.').next().unwrap_or_default();
+fn apply(roles: &mut Roles, record: &Record) {
+    let token = record.subject.rsplit('.').next().unwrap_or_default();
     let Ok(role) = token.parse::<Role>() else {
-        warn!(subject = %message.subject, "no role's name in the roster; ignored");
+        warn!(subject = record.subject, "no role's name in the roster; ignored");
         return;
     };
-    let removed = message.headers.as_ref().is_some_and(|headers| headers.get(OPERATION).is_some());
-    if removed {
+    if record.headers.get(OPERATION).is_some() {
         roles.0.remove(&role);
         return;
     }
-    match serde_json::from_slice::<Entry>(&message.payload) {
+    match serde_json::from_slice::<Entry>(&record.payload) {
         Ok(Entry { enabled, by, .. }) => {
             info!(%role, enabled, by, "roster");
             roles.0.insert(role, enabled);

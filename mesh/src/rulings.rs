@@ -5,11 +5,8 @@ mod fold;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use async_nats::HeaderMap;
-use async_nats::jetstream::Message as StreamMessage;
-use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::consumer::pull::OrderedConfig;
 use bytes::Bytes;
 use futures::StreamExt;
 use prometheus_client::metrics::counter::Counter;
@@ -21,6 +18,7 @@ use proto::wire::{Message, ReadError};
 use tokio::time::timeout;
 
 use self::fold::Candidate;
+use crate::broker::{Reading, Record};
 use crate::nats::Nats;
 use crate::reader::{Reader, Replaced};
 use crate::streams::MeshConfig;
@@ -83,11 +81,9 @@ impl Follower {
     /// # Errors
     /// RULINGS was made anew.
     pub async fn next(&mut self) -> Result<Followed, Replaced> {
-        let (sequence, message) = self.0.next().await?;
-        let ruling = Ruling::from_bytes(&message.payload);
-        let headers = message.headers.clone().unwrap_or_default();
-        let subject = message.subject.to_string();
-        Ok(Followed { sequence, subject, headers, bytes: message.payload.clone(), ruling })
+        let Record { sequence, subject, headers, payload, .. } = self.0.next().await?;
+        let ruling = Ruling::from_bytes(&payload);
+        Ok(Followed { sequence, subject, headers, bytes: payload, ruling })
     }
 
     /// Counts there how often reading has to begin anew.
@@ -116,20 +112,15 @@ pub async fn head(nats: &Nats, slot: Slot, portfolio: &PortfolioId) -> anyhow::R
 
 async fn heads_of(nats: &Nats, filter: &str) -> anyhow::Result<Heads> {
     let mut fold = Folding::default();
-    let config = OrderedConfig {
-        filter_subject: filter.to_owned(),
-        deliver_policy: DeliverPolicy::All,
-        ..OrderedConfig::default()
-    };
     let stream = nats.subjects.stream(Stream::Rulings);
-    let made = nats.jetstream.create_consumer_on_stream(config, stream).await;
-    let consumer = made.context("cannot make a consumer on RULINGS")?;
-    let mut left = consumer.cached_info().num_pending;
-    let mut messages = consumer.messages().await.context("cannot read RULINGS")?;
+    let Reading { pending, mut records } = nats.broker.read(&stream, filter, Sequence(1)).await?;
+    let mut left = pending;
     while left > 0 {
-        let next = timeout(STALLED, messages.next()).await.context("RULINGS do not come")?;
-        let Some(message) = next else { bail!("reading RULINGS ended early") };
-        left = fold.take(nats, &message.context("cannot read RULINGS")?)?;
+        let next = timeout(STALLED, records.next()).await.context("RULINGS do not come")?;
+        let Some(record) = next else { bail!("reading RULINGS ended early") };
+        let record = record.context("cannot read RULINGS")?;
+        left = record.pending;
+        fold.take(nats, &record);
     }
     fold.finish(nats).await
 }
@@ -143,25 +134,21 @@ struct Folding {
 }
 
 impl Folding {
-    /// Takes the next message; how many are left.
-    fn take(&mut self, nats: &Nats, message: &StreamMessage) -> anyhow::Result<u64> {
-        let info = message.info().map_err(|failed| anyhow!(failed)).context("a message without its place")?;
-        let (sequence, left) = (Sequence(info.stream_sequence), info.pending);
-        let subject = nats.subjects.parse_ruling(&message.subject);
-        let Some((_, portfolio)) = subject else {
-            self.unreadable(&message.subject);
-            return Ok(left);
+    /// Takes the next message.
+    fn take(&mut self, nats: &Nats, record: &Record) {
+        let Some((_, portfolio)) = nats.subjects.parse_ruling(&record.subject) else {
+            self.unreadable(&record.subject);
+            return;
         };
-        self.last.insert(portfolio.clone(), sequence);
-        match serde_json::from_slice::<Link>(&message.payload) {
+        self.last.insert(portfolio.clone(), record.sequence);
+        match serde_json::from_slice::<Link>(&record.payload) {
             Ok(Link { portfolio: named, version, previous }) if named == portfolio => {
-                let hash = RulingHash::of(&message.payload);
-                let candidate = Candidate { sequence, version, previous, hash };
+                let hash = RulingHash::of(&record.payload);
+                let candidate = Candidate { sequence: record.sequence, version, previous, hash };
                 self.portfolios.entry(portfolio).or_default().push(candidate);
             }
-            Ok(_) | Err(_) => self.unreadable(&message.subject),
+            Ok(_) | Err(_) => self.unreadable(&record.subject),
         }
-        Ok(left)
     }
 
     fn unreadable(&mut self, subject: &str) {
@@ -186,9 +173,7 @@ impl Folding {
 }
 
 async fn read(nats: &Nats, sequence: Sequence) -> anyhow::Result<Ruling> {
-    let name = nats.subjects.stream(Stream::Rulings);
-    let stream = nats.jetstream.get_stream_no_info(&name).await.context("no stream handle")?;
-    let message = stream.get_raw_message(sequence.0).await;
-    let message = message.with_context(|| format!("cannot read ruling {sequence} of {name}"))?;
-    Ruling::from_bytes(&message.payload).with_context(|| format!("ruling {sequence} of {name}"))
+    let record = nats.message(Stream::Rulings, sequence).await?;
+    let record = record.with_context(|| format!("ruling {sequence} is not kept any more"))?;
+    Ruling::from_bytes(&record.payload).with_context(|| format!("ruling {sequence}"))
 }

@@ -19,6 +19,7 @@ const ABORTED: i32 = 130;
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     token: CancellationToken,
+    killed: CancellationToken,
     tasks: TaskTracker,
     failure: Arc<Mutex<Option<anyhow::Error>>>,
 }
@@ -67,11 +68,21 @@ impl Shutdown {
         tokio::spawn(self.clone().watched(name.into(), task));
     }
 
+    /// Ends every task where it stands, as the end of the process would: nothing is finished.
+    pub fn kill(&self) {
+        self.killed.cancel();
+        self.request();
+    }
+
     async fn watched<F>(self, name: String, task: F)
     where
         F: Future<Output = anyhow::Result<()>>,
     {
-        let ended = AssertUnwindSafe(task).catch_unwind().await;
+        let ended = tokio::select! {
+            biased;
+            () = self.killed.cancelled() => return,
+            ended = AssertUnwindSafe(task).catch_unwind() => ended,
+        };
         let failed = match ended {
             Ok(Ok(())) => return,
             Ok(Err(failed)) => failed.context(format!("task {name} failed")),
@@ -162,6 +173,14 @@ mod tests {
         });
         shutdown.finish(PATIENCE).await.unwrap();
         was_done.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_kill_ends_tasks_where_they_stand() {
+        let shutdown = Shutdown::new();
+        shutdown.spawn("stuck", std::future::pending());
+        shutdown.kill();
+        shutdown.finish(PATIENCE).await.unwrap();
     }
 
     #[tokio::test]

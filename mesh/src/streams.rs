@@ -7,9 +7,8 @@ mod provision;
 mod spec;
 
 use anyhow::bail;
-use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::response::Response;
 use async_nats::jetstream::stream::{Config, State};
+use proto::subject::{Stream, Subjects};
 use serde::Deserialize;
 
 use crate::nats::Nats;
@@ -35,16 +34,14 @@ pub struct Description {
 /// # Errors
 /// No such stream, or no answer.
 pub async fn describe(nats: &Nats, name: &str) -> anyhow::Result<Description> {
-    match find(nats, name).await? {
+    match nats.broker.describe(name).await? {
         Some(description) => Ok(description),
         None => bail!("stream {name} does not exist"),
     }
 }
 
-async fn find(nats: &Nats, name: &str) -> anyhow::Result<Option<Description>> {
-    match nats.jetstream.request(format!("STREAM.INFO.{name}"), &()).await? {
-        Response::Ok(description) => Ok(Some(description)),
-        Response::Err { error } if error.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
-        Response::Err { error } => Err(anyhow::Error::from(error).context(format!("stream {name}"))),
-    }
+/// The streams and buckets of a mesh, as they are made.
+pub fn wanted(subjects: &Subjects, options: &Options) -> Vec<Config> {
+    let streams = Stream::ALL.into_iter().map(|kind| spec::stream(subjects, kind, options));
+    streams.chain(spec::buckets(subjects, options)).collect()
 }

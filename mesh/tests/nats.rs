@@ -12,7 +12,6 @@ mod server;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
-use async_nats::connection::State;
 use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use bytes::Bytes;
 use clap::Parser;
@@ -89,7 +88,9 @@ async fn check_waits_for_streams_and_refuses_those_of_others() {
         let nats = nats.clone();
         async move { check(&nats).await }
     });
-    nats.jetstream
+    nats.connection()
+        .unwrap()
+        .jetstream
         .create_stream(async_nats::jetstream::stream::Config {
             name: "EVENTS".into(),
             subjects: vec!["fed.event.>".into()],
@@ -100,7 +101,7 @@ async fn check_waits_for_streams_and_refuses_those_of_others() {
     assert!(!waiting.is_finished(), "a missing stream is waited for");
     let refused = provision(&nats, &options(&[]), false).await.unwrap_err();
     assert!(refused.to_string().contains("EVENTS: description is None"), "{refused:#}");
-    nats.jetstream.delete_stream("EVENTS").await.unwrap();
+    nats.connection().unwrap().jetstream.delete_stream("EVENTS").await.unwrap();
     provision(&nats, &options(&[]), false).await.unwrap();
     tokio::time::timeout(PATIENCE, waiting).await.unwrap().unwrap().unwrap();
 }
@@ -183,7 +184,7 @@ async fn a_stream_made_anew_ends_its_readers() {
     let server = Server::start();
     let nats = provisioned(&server).await;
     let config = check(&nats).await.unwrap();
-    nats.jetstream.delete_stream("RULINGS").await.unwrap();
+    nats.connection().unwrap().jetstream.delete_stream("RULINGS").await.unwrap();
     provision(&nats, &options(&[]), false).await.unwrap();
     let mut follower = rulings::follow(&nats, &config, Sequence(1));
     let replaced = tokio::time::timeout(PATIENCE, follower.next()).await.unwrap().unwrap_err();
@@ -229,13 +230,13 @@ async fn a_switch_that_failed_does_not_happen_later() {
     let config = check(&nats).await.unwrap();
     let roster = Roster::watch(&nats, &config, &Shutdown::new()).await.unwrap();
     server.kill();
-    until("the connection is lost", async || nats.client.connection_state() != State::Connected).await;
+    until("the connection is lost", async || !nats.is_connected()).await;
     let failed = roster.set_enabled(&Role::CEO, false, "ada").await.unwrap_err();
     assert_eq!(failed.to_string(), "not connected to NATS");
     server.start_again();
-    until("the connection is back", async || nats.client.connection_state() == State::Connected).await;
+    until("the connection is back", async || nats.is_connected()).await;
     // Whatever the client had kept is sent before this.
-    until("the connection carries", async || nats.round_trip().await.is_ok()).await;
+    until("the connection carries", async || nats.connection().unwrap().round_trip().await.is_ok()).await;
     let late = Roster::watch(&nats, &config, &Shutdown::new()).await.unwrap();
     assert!(late.roles().is_enabled(&Role::CEO));
 }
@@ -299,8 +300,13 @@ async fn a_role_answers_each_case_on_its_own_and_tells_who_it_is() {
         .await;
 
     let subject = asker.subjects.evaluate(&Role::CFO);
-    let answer =
-        asker.client.request(subject.clone(), request([1.into(), 7.into(), "?".into()])).await.unwrap();
+    let answer = asker
+        .connection()
+        .unwrap()
+        .client
+        .request(subject.clone(), request([1.into(), 7.into(), "?".into()]))
+        .await
+        .unwrap();
     let Verdicts { role, policy, answers, .. } = Verdicts::from_bytes(&answer.payload).unwrap();
     assert_eq!((role, policy), (Role::CFO, node.policy.revision()));
     assert!(matches!(&answers[0], Answer::Verdict(verdict) if verdict.memory == 2), "{answers:?}");
@@ -310,11 +316,12 @@ async fn a_role_answers_each_case_on_its_own_and_tells_who_it_is() {
         "{answers:?}"
     );
 
-    let refused = asker.client.request(subject, "not a case".into()).await.unwrap();
+    let refused = asker.connection().unwrap().client.request(subject, "not a case".into()).await.unwrap();
     let error = refused.headers.unwrap().get(async_nats::service::NATS_SERVICE_ERROR_CODE).unwrap().clone();
     assert_eq!(error.as_str(), "400", "never silence");
 
-    let info = asker.client.request("$SRV.INFO.federation-cfo", Bytes::new()).await.unwrap();
+    let info =
+        asker.connection().unwrap().client.request("$SRV.INFO.federation-cfo", Bytes::new()).await.unwrap();
     let info: serde_json::Value = serde_json::from_slice(&info.payload).unwrap();
     assert_eq!(info["metadata"]["role"], "cfo");
     assert_eq!(info["metadata"]["schema"], "fed.case/1");
@@ -338,12 +345,26 @@ async fn a_role_finishes_what_it_has_in_hand() {
 
     let asked = tokio::spawn({
         let (asker, subject) = (asker.clone(), asker.subjects.evaluate(&Role::CFO));
-        async move { asker.client.request(subject, request([1.into()])).await }
+        async move { asker.connection().unwrap().client.request(subject, request([1.into()])).await }
     });
-    let mut events = node.nats.client.statistics().in_messages.load(std::sync::atomic::Ordering::Relaxed);
+    let mut events = node
+        .nats
+        .connection()
+        .unwrap()
+        .client
+        .statistics()
+        .in_messages
+        .load(std::sync::atomic::Ordering::Relaxed);
     let before = events;
     until("the request has arrived", async || {
-        events = node.nats.client.statistics().in_messages.load(std::sync::atomic::Ordering::Relaxed);
+        events = node
+            .nats
+            .connection()
+            .unwrap()
+            .client
+            .statistics()
+            .in_messages
+            .load(std::sync::atomic::Ordering::Relaxed);
         events > before
     })
     .await;
@@ -354,7 +375,8 @@ async fn a_role_finishes_what_it_has_in_hand() {
     until("nobody serves it any more", async || {
         let asked =
             async_nats::Request::new().payload(request([1.into()])).timeout(Some(Duration::from_millis(200)));
-        let answer = asker.client.send_request(asker.subjects.evaluate(&Role::CFO), asked).await;
+        let answer =
+            asker.connection().unwrap().client.send_request(asker.subjects.evaluate(&Role::CFO), asked).await;
         answer.is_err_and(|gone| gone.kind() == async_nats::RequestErrorKind::NoResponders)
     })
     .await;

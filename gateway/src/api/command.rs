@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::connection::State;
+use anyhow::Context as _;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use mesh::clock;
 use mesh::nats::Nats;
 use mesh::publish::{Stored, publish_until_stored, with_id};
 use mesh::streams::MeshConfig;
@@ -16,6 +15,7 @@ use proto::event::{Body, Event, EventKind, Source};
 use proto::id::{EventId, PortfolioId, Sequence, TraceId};
 use proto::ruling::Ruling;
 use proto::subject::Stream;
+use proto::time::Time;
 use proto::wire::{Message as _, Schema};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{Instrument, error, info, info_span, warn};
@@ -50,7 +50,7 @@ impl Commander {
     /// # Errors
     /// A problem: nobody is concerned, the mesh cannot be reached, or the key was used for another order.
     pub async fn give(&self, asked: Asked, by: Person, key: Option<&str>) -> Result<Vec<Answer>, Problem> {
-        let unique = self.nats.client.new_inbox();
+        let unique = self.nats.broker.unique();
         let id = |portfolio: &PortfolioId| {
             let (kind, unique) = key.map_or(("once", unique.as_str()), |key| ("key", key));
             EventId::derive(&[kind, unique, portfolio.as_str()])
@@ -98,7 +98,7 @@ impl Commander {
         portfolio: PortfolioId,
         command: Command,
     ) -> Result<Answer, Problem> {
-        let event = event(id, portfolio.clone(), command.clone());
+        let event = event(id, portfolio.clone(), command.clone(), self.nats.clock.now());
         let span = info_span!(
             parent: None, "command", otel.kind = "producer", trace_id = %event.trace_id, portfolio = %portfolio,
             messaging.system = "nats", messaging.operation.name = "command", messaging.message.id = %id,
@@ -122,7 +122,7 @@ impl Commander {
 
     async fn store(&self, event: &Event, headers: &async_nats::HeaderMap) -> Result<(), Problem> {
         // The client would keep the command and send it whenever it is connected again, long after we said that it failed.
-        if self.nats.client.connection_state() != State::Connected {
+        if !self.nats.is_connected() {
             return Err(Problem::new(
                 Kind::Unreachable,
                 "not connected to NATS: the command was not handed over",
@@ -139,7 +139,7 @@ impl Commander {
                     self.expect_same(event, sequence).await?;
                 }
                 info!(portfolio = %event.portfolio, event_id = %event.id, "command received");
-                self.view.expect_command(event, stored.sequence(), clock::now());
+                self.view.expect_command(event, stored.sequence(), self.nats.clock.now());
                 Ok(())
             }
             Err(failed) => {
@@ -152,11 +152,10 @@ impl Commander {
 
     /// What was stored under this id before has to be the same order.
     async fn expect_same(&self, event: &Event, sequence: Sequence) -> Result<(), Problem> {
-        let stream = self.nats.subjects.stream(Stream::Events);
         let read = async {
-            let stream = self.nats.jetstream.get_stream_no_info(stream).await?;
-            let message = stream.get_raw_message(sequence.0).await?;
-            anyhow::Ok(Event::from_bytes(&message.payload)?)
+            let stored = self.nats.message(Stream::Events, sequence).await?;
+            let stored = stored.context("it is not kept any more")?;
+            anyhow::Ok(Event::from_bytes(&stored.payload)?)
         };
         match read.await {
             Ok(before) if before.id == event.id && before.body != event.body => Err(used_before()),
@@ -203,12 +202,12 @@ fn main_first(known: std::collections::BTreeSet<PortfolioId>) -> Vec<PortfolioId
     all
 }
 
-fn event(id: EventId, portfolio: PortfolioId, command: Command) -> Event {
+fn event(id: EventId, portfolio: PortfolioId, command: Command, at: Time) -> Event {
     Event {
         schema: Schema::Event,
         id,
         portfolio,
-        at: clock::now(),
+        at,
         source: Source::Operator,
         trace_id: TraceId::from(id),
         correlation_id: id.to_string(),

@@ -55,13 +55,8 @@ fn holds(ruling: &Ruling, decision: &Decision) -> bool {
 }
 
 async fn at(nats: &Nats, sequence: Sequence) -> anyhow::Result<Option<Ruling>> {
-    use async_nats::jetstream::stream::RawMessageErrorKind;
-    let stream = nats.jetstream.get_stream_no_info(nats.subjects.stream(Stream::Rulings)).await?;
-    match stream.get_raw_message(sequence.0).await {
-        Ok(message) => Ok(Some(Ruling::from_bytes(&message.payload)?)),
-        Err(failed) if failed.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
-        Err(failed) => Err(failed.into()),
-    }
+    let kept = nats.message(Stream::Rulings, sequence).await?;
+    Ok(kept.map(|record| Ruling::from_bytes(&record.payload)).transpose()?)
 }
 
 /// Looks through the portfolio's retained rulings for the one with the decision's number that holds it.

@@ -6,7 +6,6 @@ use anyhow::Context;
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use futures::{TryStreamExt, stream};
-use mesh::clock;
 use mesh::nats::Nats;
 use mesh::publish::{OUTLAST_ELECTION, Stored, publish_until_stored, with_id};
 use mesh::trace;
@@ -72,7 +71,7 @@ impl Publisher {
         let payload = Bytes::from(event.to_bytes().context("an event has no JSON form")?);
         let stored = publish_until_stored(&self.nats, &subject, &headers, &payload, OUTLAST_ELECTION).await;
         let stored = stored.with_context(|| format!("cannot publish event {}", event.id))?;
-        self.view.expect(&event, clock::now());
+        self.view.expect(&event, self.nats.clock.now());
         self.note(&event, stored);
         Ok(())
     }
@@ -85,7 +84,7 @@ impl Publisher {
         };
         self.metrics.events.get_or_create(&Outcome { event_type, outcome }).inc();
         self.metrics.last_event.get_or_create(&OfType { event_type }).set(seconds(event.at.as_millis()));
-        self.metrics.ingest_seconds.observe(seconds(clock::now().since(event.at).as_millis()));
+        self.metrics.ingest_seconds.observe(seconds(self.nats.clock.now().since(event.at).as_millis()));
         if event.stale {
             self.metrics.stale_events.get_or_create(&OfType { event_type }).inc();
         }

@@ -108,11 +108,12 @@ async fn decisions(nats: &Nats, config: &MeshConfig) -> anyhow::Result<(u64, Vec
     let all = nats.subjects.of_stream(Stream::Decisions);
     let mut reader = Reader::new(nats, stream, config.identity(Stream::Decisions), all, from);
     while reader.position().0 <= last {
-        let (sequence, message) =
-            timeout(STALLED, reader.next()).await.context("DECISIONS do not come")??;
-        match Decision::from_bytes(&message.payload) {
+        let record = timeout(STALLED, reader.next()).await.context("DECISIONS do not come")??;
+        match Decision::from_bytes(&record.payload) {
             Ok(decision) => latest.push(decision),
-            Err(failed) => warn!(%sequence, "a message in DECISIONS is no decision: {failed}"),
+            Err(failed) => {
+                warn!(sequence = %record.sequence, "a message in DECISIONS is no decision: {failed}")
+            }
         }
     }
     Ok((last, latest))

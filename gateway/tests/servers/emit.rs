@@ -43,7 +43,7 @@ impl Log {
 async fn publish(world: &World, ruling: &Ruling) -> Result<()> {
     let subject = world.nats.subjects.ruling(ruling.portfolio.slot(Default::default()), &ruling.portfolio);
     let (bytes, _) = stored(ruling);
-    world.nats.jetstream.publish(subject, Bytes::from(bytes)).await?.await?;
+    world.nats.connection()?.jetstream.publish(subject, Bytes::from(bytes)).await?.await?;
     Ok(())
 }
 
@@ -113,7 +113,7 @@ async fn a_log_made_anew_stops_emit_until_a_person_says_so() -> Result<()> {
     Log::of("a").append(&world, Mode::Paused).await?;
     world.entries_when(DECISIONS, 1).await?;
     world.kill_gateway().await?;
-    world.nats.jetstream.delete_stream(world.nats.subjects.stream(Stream::Rulings)).await?;
+    world.nats.connection()?.jetstream.delete_stream(world.nats.subjects.stream(Stream::Rulings)).await?;
     world.provision().await?;
     Log::of("a").append(&world, Mode::Shadow).await?;
     world.spawn_gateway()?;

@@ -21,7 +21,7 @@ use crate::testing::{portfolio, ruling, snapshot_event, stored};
 async fn publish(world: &World, ruling: &Ruling) -> Result<RulingHash> {
     let subject = world.nats.subjects.ruling(ruling.portfolio.slot(Default::default()), &ruling.portfolio);
     let (bytes, hash) = stored(ruling);
-    world.nats.jetstream.publish(subject, Bytes::from(bytes)).await?.await?;
+    world.nats.connection()?.jetstream.publish(subject, Bytes::from(bytes)).await?.await?;
     Ok(hash)
 }
 
@@ -167,7 +167,7 @@ async fn the_state_is_read_back_after_a_restart() -> Result<()> {
     let hash = publish(&world, &first).await?;
     let decision = first.decisions[0].to_bytes()?;
     let subject = world.nats.subjects.decision(&first.portfolio, first.decisions[0].decision_type());
-    world.nats.jetstream.publish(subject, decision.into()).await?.await?;
+    world.nats.connection()?.jetstream.publish(subject, decision.into()).await?.await?;
     world.start_gateway().await?;
     let (_, status) = world.get("/api/federation/status").await?;
     assert_eq!(status["total_decisions"], 1, "{status}");

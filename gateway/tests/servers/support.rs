@@ -222,7 +222,8 @@ impl World {
 
     /// Everything in a stream of the mesh: subject and message.
     pub(crate) async fn messages(&self, stream: Stream) -> Result<Vec<(String, Value)>> {
-        let mut stream = self.nats.jetstream.get_stream(self.nats.subjects.stream(stream)).await?;
+        let mut stream =
+            self.nats.connection()?.jetstream.get_stream(self.nats.subjects.stream(stream)).await?;
         let last = stream.info().await?.state.last_sequence;
         let mut messages = Vec::new();
         for sequence in 1..=last {

@@ -100,7 +100,7 @@ pub async fn serve<E: Executive>(node: &Node, concurrency: usize) -> anyhow::Res
     }
     attending.spawn(work.attend(evaluate, Asked::Evaluate));
     // Subscribing returns before the server knows: ready is only who can be found.
-    node.nats.round_trip().await.context("the service cannot be announced")?;
+    node.nats.connection()?.round_trip().await.context("the service cannot be announced")?;
     node.ready.hold();
     info!(role, "serving");
     tokio::select! {
@@ -121,7 +121,8 @@ async fn start<E: Executive>(node: &Node) -> anyhow::Result<Service> {
         ("policy".to_owned(), node.policy.revision().to_string()),
         ("interests".to_owned(), interests.join(",")),
     ]);
-    let builder = node.nats.client.service_builder().description(format!("The {} of the mesh", E::ROLE));
+    let builder =
+        node.nats.connection()?.client.service_builder().description(format!("The {} of the mesh", E::ROLE));
     let started = builder
         .metadata(metadata.into_iter().collect())
         .start(format!("federation-{}", E::ROLE), env!("CARGO_PKG_VERSION"))

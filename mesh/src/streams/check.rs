@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::bail;
-use async_nats::jetstream::stream::Config;
 use proto::id::SlotCount;
 use proto::subject::Stream;
 use tracing::warn;
 
-use super::spec::{Fixed, Options, buckets, fixed_differences, stream};
-use super::{Description, find};
+use super::spec::{Fixed, Options, fixed_differences};
+use super::{Description, wanted};
 use crate::backoff::Backoff;
 use crate::nats::Nats;
 use crate::node::BadConfiguration;
@@ -65,7 +64,7 @@ async fn look(nats: &Nats) -> anyhow::Result<Look> {
     let mut found = BTreeMap::new();
     let mut missing = Vec::new();
     for name in names(nats) {
-        match find(nats, &name).await? {
+        match nats.broker.describe(&name).await? {
             Some(description) => {
                 found.insert(name, description);
             }
@@ -80,7 +79,7 @@ async fn look(nats: &Nats) -> anyhow::Result<Look> {
 }
 
 fn names(nats: &Nats) -> Vec<String> {
-    expected(nats, &defaults(SlotCount::default())).into_iter().map(|config| config.name).collect()
+    wanted(&nats.subjects, &defaults(SlotCount::default())).into_iter().map(|config| config.name).collect()
 }
 
 fn judge(nats: &Nats, found: &BTreeMap<String, Description>) -> anyhow::Result<MeshConfig> {
@@ -91,7 +90,7 @@ fn judge(nats: &Nats, found: &BTreeMap<String, Description>) -> anyhow::Result<M
             "the description of EVENTS is {text:?}, expected something like {{\"slots\":8}}: was it made by federation-provision?"
         )));
     };
-    let wrong: Vec<String> = expected(nats, &defaults(fixed.slots))
+    let wrong: Vec<String> = wanted(&nats.subjects, &defaults(fixed.slots))
         .iter()
         .filter_map(|config| Some((found.get(&config.name)?, config)))
         .flat_map(|(seen, config)| fixed_differences(&seen.config, config))
@@ -108,11 +107,6 @@ fn judge(nats: &Nats, found: &BTreeMap<String, Description>) -> anyhow::Result<M
         Stream::ALL.into_iter().map(|kind| (kind, identity(&nats.subjects.stream(kind)))).collect();
     let roster = identity(&super::spec::bucket_stream(&nats.subjects.roster_bucket()));
     Ok(MeshConfig { slots: fixed.slots, identities, roster })
-}
-
-fn expected(nats: &Nats, options: &Options) -> Vec<Config> {
-    let streams = Stream::ALL.into_iter().map(|kind| stream(&nats.subjects, kind, options));
-    streams.chain(buckets(&nats.subjects, options)).collect()
 }
 
 /// Limits may be anything here: only what is fixed is looked at.

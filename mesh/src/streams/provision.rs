@@ -2,12 +2,11 @@
 
 use anyhow::{Context, bail};
 use async_nats::jetstream::stream::Config;
-use proto::subject::Stream;
 use tracing::info;
 
-use super::find;
-use super::spec::{Difference, Options, buckets, differences, stream};
-use crate::nats::Nats;
+use super::spec::{Difference, Options, differences};
+use super::wanted;
+use crate::nats::{Connection, Nats};
 use crate::node::BadConfiguration;
 
 /// Servers that keep compare-and-set on replicated streams.
@@ -36,15 +35,14 @@ pub async fn provision(
     options: &Options,
     change_limits: bool,
 ) -> anyhow::Result<Vec<Provisioned>> {
-    usable(nats.server_version(), options.replicas)?;
-    let mut wanted: Vec<Config> =
-        Stream::ALL.into_iter().map(|kind| stream(&nats.subjects, kind, options)).collect();
-    wanted.extend(buckets(&nats.subjects, options));
+    let connection = nats.connection()?;
+    usable(connection.server_version(), options.replicas)?;
     // Look at everything before anything is touched.
     let mut plan = Vec::new();
     let mut refused = Vec::new();
-    for config in wanted {
-        let found = find(nats, &config.name).await?.map(|seen| differences(&seen.config, &config));
+    for config in wanted(&nats.subjects, options) {
+        let seen = nats.broker.describe(&config.name).await?;
+        let found = seen.map(|seen| differences(&seen.config, &config));
         let refusals = found.iter().flatten().filter(|difference| !(change_limits && difference.is_limit));
         refused.extend(refusals.map(Difference::to_string));
         plan.push((config, found));
@@ -57,20 +55,21 @@ pub async fn provision(
     }
     let mut done = Vec::new();
     for (config, found) in plan {
-        done.push(carry_out(nats, config, found).await?);
+        done.push(carry_out(connection, config, found).await?);
     }
     Ok(done)
 }
 
 async fn carry_out(
-    nats: &Nats,
+    connection: &Connection,
     config: Config,
     found: Option<Vec<Difference>>,
 ) -> anyhow::Result<Provisioned> {
     let name = config.name.clone();
     match found {
         None => {
-            nats.jetstream
+            connection
+                .jetstream
                 .create_stream(config)
                 .await
                 .with_context(|| format!("cannot make stream {name}"))?;
@@ -82,7 +81,8 @@ async fn carry_out(
             Ok(Provisioned::Unchanged(name))
         }
         Some(differences) => {
-            nats.jetstream
+            connection
+                .jetstream
                 .update_stream(&config)
                 .await
                 .with_context(|| format!("cannot change stream {name}"))?;
