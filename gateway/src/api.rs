@@ -1,6 +1,7 @@
 //! HTTP: what people and dashboards read, and what operators command.
 
 pub mod answer;
+pub mod auth;
 pub mod command;
 pub mod guard;
 mod named;
@@ -24,6 +25,7 @@ use mesh::nats::Nats;
 use mesh::streams::MeshConfig;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use self::auth::{APPROVAL, Door, authenticate};
 use self::command::Commander;
 use self::guard::{Origins, guard};
 use self::problem::{Kind, Problem};
@@ -50,8 +52,8 @@ pub struct Api {
     pub metrics: Metrics,
 }
 
-/// Every route. `origins` may command from a browser; any may read.
-pub fn router(api: Api, origins: &Origins) -> Router {
+/// Every route. `origins` may command from a browser; any may read. `door` says who may at all.
+pub fn router(api: Api, origins: &Origins, door: Door) -> Router {
     let federation = Router::new()
         .route("/status", get(read::status))
         .route("/decisions", get(read::decisions))
@@ -64,7 +66,8 @@ pub fn router(api: Api, origins: &Origins) -> Router {
         .route("/freeze", post(write::freeze))
         .route("/holds/{id}/release", post(write::release))
         .route("/roles/{role}/enable", post(write::enable))
-        .route("/roles/{role}/disable", post(write::disable));
+        .route("/roles/{role}/disable", post(write::disable))
+        .layer(from_fn_with_state(door, authenticate));
     let admin = api.admin.router();
     Router::new()
         .route("/health", get(read::health))
@@ -94,7 +97,9 @@ fn cors(origins: &Origins) -> CorsLayer {
     let headers = [
         header::CONTENT_TYPE,
         HeaderName::from_static("idempotency-key"),
+        header::AUTHORIZATION,
         HeaderName::from_static("x-operator"),
+        HeaderName::from_static(APPROVAL),
     ];
     CorsLayer::new().allow_origin(allowed).allow_methods([Method::GET, Method::POST]).allow_headers(headers)
 }

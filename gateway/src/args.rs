@@ -1,12 +1,15 @@
 //! The gateway's flags and environment variables.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::Parser;
 use mesh::BadConfiguration;
 use mesh::args::{Cli, MeshArgs};
 use proto::time::Period;
 
+use crate::accounts::Accounts;
+use crate::api::auth::Door;
 use crate::feed::{DrawdownUnit, Feed, FeedKind};
 use crate::keys::Keys;
 
@@ -51,7 +54,15 @@ pub struct GatewayArgs {
     #[arg(long, env = "FED_HTTP_ADDR", default_value = "127.0.0.1:8001", value_name = "HOST:PORT")]
     pub http_addr: String,
 
-    /// Serve HTTP to other machines although there are no accounts yet: whoever reaches the port may command
+    /// File with the accounts that may read and command (see README); without one whoever reaches the port may
+    #[arg(long, env = "FED_ACCOUNTS", value_name = "FILE")]
+    pub accounts: Option<PathBuf>,
+
+    /// With accounts: let anybody read, as the dashboard widget does; commands still take a token
+    #[arg(long, env = "FED_PUBLIC_READS", requires = "accounts")]
+    pub public_reads: bool,
+
+    /// Serve HTTP to other machines without accounts: whoever reaches the port may command
     #[arg(long, env = "FED_ALLOW_REMOTE")]
     pub insecure_allow_remote: bool,
 
@@ -80,6 +91,9 @@ impl Cli for GatewayArgs {
             let seen = self.effective_ttl;
             wrong.push(format!("--effective-ttl {seen}: expected at least {MIN_EFFECTIVE_TTL}"));
         }
+        if let Err(unusable) = self.door() {
+            wrong.push(unusable.to_string());
+        }
         for origin in self.cors_origin.iter().filter(|origin| !is_origin(origin)) {
             wrong.push(format!("--cors-origin {origin:?}: expected something like https://desk.example"));
         }
@@ -107,17 +121,27 @@ impl GatewayArgs {
         FeedKind::ALL.into_iter().map(feed).collect()
     }
 
+    /// Who may call.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file of accounts.
+    pub fn door(&self) -> Result<Door, BadConfiguration> {
+        let accounts = self.accounts.as_deref().map(Accounts::open).transpose()?;
+        Ok(Door { accounts, public_reads: self.public_reads })
+    }
+
     /// Checks that an address may be served on.
     ///
     /// # Errors
     /// It can be reached by others, and nobody allowed that.
     pub fn check_bound(&self, address: SocketAddr) -> Result<(), BadConfiguration> {
-        if address.ip().is_loopback() || self.insecure_allow_remote {
+        if address.ip().is_loopback() || self.accounts.is_some() || self.insecure_allow_remote {
             return Ok(());
         }
         Err(BadConfiguration::new(format!(
-            "--http-addr {address} can be reached by other machines, and there are no accounts yet: whoever reaches it may \
-             command. Serve on 127.0.0.1, or allow it with --insecure-allow-remote behind something that checks who calls"
+            "--http-addr {address} can be reached by other machines, and there are no accounts: whoever reaches it may command. \
+             Name them with --accounts, serve on 127.0.0.1, or allow it with --insecure-allow-remote behind something that \
+             checks who calls"
         )))
     }
 }
@@ -169,6 +193,7 @@ mod tests {
         assert!(args(&[]).check_bound("127.0.0.1:8001".parse().unwrap()).is_ok());
         assert!(args(&[]).check_bound(address).unwrap_err().to_string().contains("--insecure-allow-remote"));
         assert!(args(&["--insecure-allow-remote"]).check_bound(address).is_ok());
+        assert!(args(&["--accounts", "desk.toml"]).check_bound(address).is_ok());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The gateway: Redis and HTTP on one side, the mesh on the other. It decides nothing.
 
+pub mod accounts;
 pub mod api;
 pub mod args;
 pub mod emit;

@@ -11,6 +11,7 @@ use mesh::{BadConfiguration, Node};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
+use crate::api::auth::Door;
 use crate::api::command::Commander;
 use crate::api::guard::Origins;
 use crate::api::{Api, router};
@@ -33,6 +34,7 @@ pub async fn serve(args: GatewayArgs, node: Node) -> anyhow::Result<()> {
     let client = redis::Client::open(args.redis_url.as_str())
         .map_err(|failed| BadConfiguration::new(format!("--redis-url: {failed}")))?;
     let listener = listen(&args).await?;
+    let door = args.door()?;
     let metrics = Metrics::register(&node.admin);
     let wiring = node.admin.condition("start");
     let wired = tokio::select! {
@@ -45,7 +47,7 @@ pub async fn serve(args: GatewayArgs, node: Node) -> anyhow::Result<()> {
     };
     Census::count(status.clone(), metrics.clone(), &node.shutdown);
     start_redis(&args, &client, &node, &config, &status, &metrics);
-    serve_http(&args, listener, &node, config, status, metrics);
+    serve_http(&args, listener, door, &node, config, status, metrics);
     wiring.hold();
     node.shutdown.requested().await;
     Ok(())
@@ -56,7 +58,7 @@ async fn listen(args: &GatewayArgs) -> anyhow::Result<TcpListener> {
     let listener = bound.with_context(|| format!("cannot serve HTTP on {}", args.http_addr))?;
     let address = listener.local_addr().context("cannot read the bound HTTP address")?;
     args.check_bound(address)?;
-    if !address.ip().is_loopback() {
+    if !address.ip().is_loopback() && args.accounts.is_none() {
         warn!(%address, "HTTP is open to other machines and there are no accounts: whoever reaches it may command");
     }
     Ok(listener)
@@ -111,6 +113,7 @@ fn start_redis(
 fn serve_http(
     args: &GatewayArgs,
     listener: TcpListener,
+    door: Door,
     node: &Node,
     config: MeshConfig,
     status: Arc<Status>,
@@ -118,7 +121,7 @@ fn serve_http(
 ) {
     let commander = Commander { nats: node.nats.clone(), config: config.clone(), view: status.view.clone() };
     let api = Api { status, commander, nats: node.nats.clone(), config, admin: node.admin.clone(), metrics };
-    let router = router(api, &Origins(args.cors_origin.clone()));
+    let router = router(api, &Origins(args.cors_origin.clone()), door);
     if let Ok(address) = listener.local_addr() {
         info!(%address, "serving HTTP");
     }

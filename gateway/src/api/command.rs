@@ -10,7 +10,7 @@ use mesh::nats::Nats;
 use mesh::publish::{Stored, publish_until_stored, with_id};
 use mesh::streams::MeshConfig;
 use mesh::trace;
-use proto::command::{Command, Order, Person};
+use proto::command::{Command, Order};
 use proto::event::{Body, Event, EventKind, Source};
 use proto::id::{EventId, PortfolioId, Sequence, TraceId};
 use proto::ruling::Ruling;
@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::answer::{Answer, Result as Outcome, of_ruling, used_before};
+use super::auth::Caller;
 use super::order::Asked;
 use super::problem::{Kind, Problem};
 use crate::retained;
@@ -49,14 +50,20 @@ impl Commander {
     ///
     /// # Errors
     /// A problem: nobody is concerned, the mesh cannot be reached, or the key was used for another order.
-    pub async fn give(&self, asked: Asked, by: Person, key: Option<&str>) -> Result<Vec<Answer>, Problem> {
+    pub(super) async fn give(
+        &self,
+        asked: Asked,
+        caller: Caller,
+        key: Option<&str>,
+    ) -> Result<Vec<Answer>, Problem> {
         let unique = self.nats.broker.unique();
         let id = |portfolio: &PortfolioId| {
             let (kind, unique) = key.map_or(("once", unique.as_str()), |key| ("key", key));
             EventId::derive(&[kind, unique, portfolio.as_str()])
         };
         let concerned = self.concerned(&asked, id)?;
-        let command = Command { by, approved_by: None, reason: asked.reason, order: asked.order };
+        let Caller { by, approved_by } = caller;
+        let command = Command { by, approved_by, reason: asked.reason, order: asked.order };
         let given =
             concerned.into_iter().map(|portfolio| self.give_one(id(&portfolio), portfolio, command.clone()));
         let given: Vec<_> = given.collect();

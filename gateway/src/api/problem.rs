@@ -1,6 +1,6 @@
 //! Problems: every error answer is an RFC 9457 document whose `detail` says what the caller can act on.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use proto::policy::Mistake;
 use serde::Serialize;
@@ -13,6 +13,8 @@ use crate::fields::{Fault, Reason};
 pub enum Kind {
     /// The body is no JSON object.
     Malformed,
+    /// The caller is nobody that is known.
+    Unauthorized,
     /// The caller may not do this.
     Forbidden,
     /// There is no such thing.
@@ -37,6 +39,7 @@ impl Kind {
     const fn status(self) -> StatusCode {
         match self {
             Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -52,6 +55,7 @@ impl Kind {
     const fn name(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
+            Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
@@ -67,6 +71,7 @@ impl Kind {
     const fn title(self) -> &'static str {
         match self {
             Self::Malformed => "The body cannot be read",
+            Self::Unauthorized => "Nobody that is known calls",
             Self::Forbidden => "That is not allowed",
             Self::NotFound => "There is no such thing",
             Self::MethodNotAllowed => "This path does not take that method",
@@ -144,7 +149,12 @@ impl IntoResponse for Problem {
             more: &self.more,
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+        let mut response =
+            (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        if self.kind == Kind::Unauthorized {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
     }
 }
 

@@ -1,17 +1,17 @@
 //! What operators command.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use proto::command::{Person, Rank};
+use axum::{Extension, Json};
 use proto::id::{HoldId, Role};
 use serde_json::json;
 use tracing::{error, info};
 
 use super::answer::{Told, together};
+use super::auth::{self, Caller};
 use super::guard::expect_json;
 use super::named::Named;
 use super::order::{self, OrderKind};
@@ -20,37 +20,47 @@ use super::{Api, MAX_BODY_BYTES};
 use crate::fields::{Fault, Reason};
 use crate::metrics::Commanded;
 
-/// The header that names the person; until there are accounts it is believed.
-const OPERATOR: &str = "x-operator";
 /// The header under which an order is carried out once.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// The longest value of either.
-const MAX_HEADER_CHARS: usize = 128;
-/// Who commands when nobody is named.
-const NOBODY_NAMED: &str = "local";
 
 type Body = Result<Bytes, BytesRejection>;
 
-pub(super) async fn mode(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
-    give(&api, OrderKind::Mode, &headers, body).await
+pub(super) async fn mode(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    give(&api, OrderKind::Mode, caller, &headers, body).await
 }
 
-pub(super) async fn risk(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
-    give(&api, OrderKind::Risk, &headers, body).await
+pub(super) async fn risk(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    give(&api, OrderKind::Risk, caller, &headers, body).await
 }
 
-pub(super) async fn freeze(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
-    give(&api, OrderKind::Freeze, &headers, body).await
+pub(super) async fn freeze(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    give(&api, OrderKind::Freeze, caller, &headers, body).await
 }
 
 pub(super) async fn release(
     State(api): State<Api>,
     Named(hold): Named,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     match hold.parse::<HoldId>() {
-        Ok(hold) => give(&api, OrderKind::Release(hold), &headers, body).await,
+        Ok(hold) => give(&api, OrderKind::Release(hold), caller, &headers, body).await,
         Err(_) => {
             let fault = Fault::new(Reason::BadText, "hold", hold, "a hold's id: a UUID");
             Problem::of_faults(vec![fault]).into_response()
@@ -58,16 +68,24 @@ pub(super) async fn release(
     }
 }
 
-pub(super) async fn enable(State(api): State<Api>, Named(role): Named, headers: HeaderMap) -> Response {
-    answered(switch(&api, &role, true, &headers).await)
+pub(super) async fn enable(
+    State(api): State<Api>,
+    Named(role): Named,
+    Extension(caller): Extension<Caller>,
+) -> Response {
+    answered(switch(&api, &role, true, &caller).await)
 }
 
-pub(super) async fn disable(State(api): State<Api>, Named(role): Named, headers: HeaderMap) -> Response {
-    answered(switch(&api, &role, false, &headers).await)
+pub(super) async fn disable(
+    State(api): State<Api>,
+    Named(role): Named,
+    Extension(caller): Extension<Caller>,
+) -> Response {
+    answered(switch(&api, &role, false, &caller).await)
 }
 
-async fn give(api: &Api, kind: OrderKind, headers: &HeaderMap, body: Body) -> Response {
-    let answer = order(api, kind, headers, body).await;
+async fn give(api: &Api, kind: OrderKind, caller: Caller, headers: &HeaderMap, body: Body) -> Response {
+    let answer = order(api, kind, caller, headers, body).await;
     let outcome = match &answer {
         Ok((StatusCode::OK, _)) => "done",
         Ok(_) => "pending",
@@ -81,6 +99,7 @@ async fn give(api: &Api, kind: OrderKind, headers: &HeaderMap, body: Body) -> Re
 async fn order(
     api: &Api,
     kind: OrderKind,
+    caller: Caller,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, serde_json::Value), Problem> {
@@ -91,10 +110,9 @@ async fn order(
         }
         _ => Problem::new(Kind::Malformed, rejected.body_text()),
     })?;
-    let by = person(headers)?;
-    let key = header(headers, IDEMPOTENCY_KEY)?;
+    let key = auth::text(headers, IDEMPOTENCY_KEY)?;
     let asked = order::read(kind, &body)?;
-    let answers = api.commander.give(asked, by, key).await?;
+    let answers = api.commander.give(asked, caller, key).await?;
     Ok(match together(&answers)? {
         Told::Done(document) => (StatusCode::OK, document),
         Told::Accepted(document) => (StatusCode::ACCEPTED, document),
@@ -107,9 +125,9 @@ async fn switch(
     api: &Api,
     name: &str,
     enabled: bool,
-    headers: &HeaderMap,
+    caller: &Caller,
 ) -> Result<(StatusCode, serde_json::Value), Problem> {
-    let by = person(headers)?;
+    let by = &caller.by;
     let known = api.status.roles();
     let role = name.parse::<Role>().ok().filter(|role| known.contains_key(role));
     let role = role.ok_or_else(|| {
@@ -131,28 +149,5 @@ fn answered(answer: Result<(StatusCode, serde_json::Value), Problem>) -> Respons
     match answer {
         Ok((status, document)) => (status, Json(document)).into_response(),
         Err(problem) => problem.into_response(),
-    }
-}
-
-/// Who commands. There are no accounts yet: whoever reaches this port may do all.
-fn person(headers: &HeaderMap) -> Result<Person, Problem> {
-    let name = header(headers, OPERATOR)?.unwrap_or(NOBODY_NAMED).to_owned();
-    Ok(Person { name, rank: Rank::Approver })
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Problem> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
-    let text = value.to_str().ok().map(str::trim);
-    match text.filter(|text| (1..=MAX_HEADER_CHARS).contains(&text.len())) {
-        Some(text) => Ok(Some(text)),
-        None => {
-            let expected = format!("1 to {MAX_HEADER_CHARS} printable ASCII characters");
-            Err(Problem::of_faults(vec![Fault::new(
-                Reason::BadText,
-                name,
-                format_args!("{value:?}"),
-                expected,
-            )]))
-        }
     }
 }

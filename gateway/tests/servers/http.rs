@@ -279,3 +279,38 @@ async fn a_request_that_never_ends_does_not_keep_the_gateway() -> Result<()> {
     assert!(status.success(), "{status}");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_accounts_only_who_shows_a_token_reads_and_only_operators_command() -> Result<()> {
+    let mut world = World::servers().await?;
+    // The hashes of the words "operator" and "viewer".
+    let accounts = [
+        ("ada", "operator", "06e55b633481f7bb072957eabcf110c972e86691c3cfedabe088024bffe42f23"),
+        ("vic", "viewer", "d35ca5051b82ffc326a3b0b6574a9a3161dee16b9478a199ee39cd803ce5b799"),
+    ];
+    let entries = accounts.map(|(name, rank, hash)| {
+        format!("[[account]]\nname = {name:?}\nrank = {rank:?}\ntoken_sha256 = {hash:?}\n")
+    });
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), entries.concat())?;
+    world.start_gateway_with(&["--accounts", &file.path().display().to_string()]).await?;
+    let (read, order) = ("/api/federation/status", "/api/federation/freeze");
+    for (token, expected) in
+        [(None, [401, 401]), (Some("viewer"), [200, 403]), (Some("operator"), [200, 202])]
+    {
+        let shown = |request: reqwest::RequestBuilder| match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let (seen, _) = world.send(shown(world.client.get(world.url(read)))).await?;
+        let body = json!({"reason": "drill"});
+        let (commanded, answer) = world.send(shown(world.client.post(world.url(order)).json(&body))).await?;
+        assert_eq!([seen, commanded], expected, "{token:?}: {answer}");
+    }
+    assert_eq!(world.get("/health").await?.0, 200, "probes need no token");
+    let events = world.messages(Stream::Events).await?;
+    let event = Event::from_bytes(events[0].1.to_string().as_bytes())?;
+    let Body::Command(command) = &event.body else { panic!("no command: {event:?}") };
+    assert_eq!((events.len(), command.by.name.as_str()), (1, "ada"), "who it was stands in the event");
+    Ok(())
+}

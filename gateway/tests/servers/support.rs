@@ -142,7 +142,12 @@ impl World {
 
     /// Starts the gateway and waits until it is ready.
     pub(crate) async fn start_gateway(&mut self) -> Result<()> {
-        self.spawn_gateway()?;
+        self.start_gateway_with(&[]).await
+    }
+
+    /// The same with further arguments.
+    pub(crate) async fn start_gateway_with(&mut self, args: &[&str]) -> Result<()> {
+        self.spawn_gateway_with(args)?;
         let (client, url) = (self.client.clone(), self.url("/readyz"));
         wait_for("the gateway", || async {
             let answer = client.get(&url).send().await?;
@@ -154,6 +159,10 @@ impl World {
 
     /// Starts the gateway.
     pub(crate) fn spawn_gateway(&mut self) -> Result<()> {
+        self.spawn_gateway_with(&[])
+    }
+
+    fn spawn_gateway_with(&mut self, args: &[&str]) -> Result<()> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_federation-gateway"));
         command.args([
             "--nats-url",
@@ -163,6 +172,7 @@ impl World {
             "--http-addr",
             &self.http,
         ]);
+        command.args(args);
         command.args(["--log-level", &std::env::var("FED_TEST_LOG").unwrap_or_else(|_| "error".to_owned())]);
         self.gateway = Some(command.kill_on_drop(true).spawn().context("federation-gateway")?);
         Ok(())
@@ -222,8 +232,7 @@ impl World {
 
     /// Everything in a stream of the mesh: subject and message.
     pub(crate) async fn messages(&self, stream: Stream) -> Result<Vec<(String, Value)>> {
-        let mut stream =
-            self.nats.connection()?.jetstream.get_stream(self.nats.subjects.stream(stream)).await?;
+        let mut stream = self.nats.connection()?.jetstream.get_stream(self.nats.subjects.stream(stream)).await?;
         let last = stream.info().await?.state.last_sequence;
         let mut messages = Vec::new();
         for sequence in 1..=last {
