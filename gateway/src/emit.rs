@@ -4,9 +4,9 @@
 //! itself: every session reads the position back from Redis and goes on from there.
 
 pub mod batch;
+pub mod downstream;
 pub mod encode;
 pub mod fold;
-pub mod sink;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,11 +26,11 @@ use tokio::time::MissedTickBehavior;
 use tracing::{Span, debug, error, info, info_span, warn};
 
 use self::batch::Batch;
+use self::downstream::{Document, Downstream, Written};
 use self::fold::{Fold, Standing};
-use self::sink::{Sink, Written};
+use crate::backend::Backend;
 use crate::keys::Keys;
 use crate::metrics::{Metrics, Session};
-use crate::redis_link;
 use crate::retained::take_up;
 use crate::status::Status;
 
@@ -46,14 +46,12 @@ pub struct Options {
     pub keys: Keys,
     /// How long an effective document lives unless it is renewed.
     pub document_ttl: Duration,
-    /// Go on with a Redis that evicts.
-    pub allow_eviction: bool,
 }
 
 /// The writer of decisions.
 pub struct Emit {
     options: Options,
-    client: redis::Client,
+    backend: Arc<dyn Backend>,
     node: Node,
     config: MeshConfig,
     status: Arc<Status>,
@@ -63,7 +61,7 @@ pub struct Emit {
 
 /// One connection's work: from a position that was read back, as long as nothing fails.
 struct SessionState {
-    sink: Sink,
+    downstream: Box<dyn Downstream>,
     follower: Follower,
     fold: Fold,
     through: Sequence,
@@ -73,14 +71,14 @@ impl Emit {
     /// Wires the writer.
     pub fn new(
         options: Options,
-        client: redis::Client,
+        backend: Arc<dyn Backend>,
         node: Node,
         config: MeshConfig,
         status: Arc<Status>,
         metrics: Metrics,
     ) -> Self {
         let ready = node.admin.condition("emit");
-        Self { options, client, node, config, status, metrics, ready }
+        Self { options, backend, node, config, status, metrics, ready }
     }
 
     /// Writes until shutdown is requested; whatever fails is begun anew.
@@ -94,7 +92,7 @@ impl Emit {
             warn!("emit begins anew: {failed:#}");
             self.ready.open(format!("{failed:#}"));
             self.metrics.redis_restarts.get_or_create(&Session { session: "emit" }).inc();
-            tokio::select! { () = backoff.wait() => {}, () = self.node.shutdown.requested() => {} }
+            tokio::select! { biased; () = self.node.shutdown.requested() => {}, () = backoff.wait() => {} }
         }
         Ok(())
     }
@@ -108,23 +106,20 @@ impl Emit {
         health.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                first = session.follower.next() => self.take(&mut session, first?).await?,
-                _ = renew.tick() => self.renew(&mut session.sink).await?,
-                _ = health.tick() => session.sink.tell(&self.status.health_entry(self.node.nats.clock.now())?).await?,
+                biased;
                 () = self.node.shutdown.requested() => return Ok(()),
+                _ = renew.tick() => self.renew(session.downstream.as_mut()).await?,
+                _ = health.tick() => session.downstream.tell(&self.status.health_entry(self.node.nats.clock.now())?).await?,
+                first = session.follower.next() => self.take(&mut session, first?).await?,
             }
             backoff.reset();
         }
     }
 
     async fn begin(&self) -> anyhow::Result<SessionState> {
-        let mut connection = redis_link::connect(&self.client).await?;
-        if !self.options.allow_eviction {
-            redis_link::check_eviction(&mut connection).await?;
-        }
+        let mut downstream = self.backend.downstream().await?;
+        let position = downstream.position().await?;
         let identity = self.config.identity(Stream::Rulings);
-        let mut sink = Sink::new(self.options.keys.clone(), identity, self.options.document_ttl, connection);
-        let position = sink.position().await?;
         if let Some(other) = position.stream.as_deref().filter(|other| *other != identity) {
             bail!(self.other_stream(other));
         }
@@ -138,7 +133,12 @@ impl Emit {
         );
         info!(after = %position.sequence, "emitting");
         let follower = follow(&self.node.nats, &self.config, Sequence(position.sequence.0 + 1));
-        Ok(SessionState { sink, follower, fold: Fold::new(position.chains), through: position.sequence })
+        Ok(SessionState {
+            downstream,
+            follower,
+            fold: Fold::new(position.chains),
+            through: position.sequence,
+        })
     }
 
     fn other_stream(&self, other: &str) -> String {
@@ -164,7 +164,8 @@ impl Emit {
             self.add(session, &mut batch, &mut spans, next?).await?;
         }
         let batch = batch.with_last_documents();
-        match session.sink.write(&batch).await? {
+        let identity = self.config.identity(Stream::Rulings);
+        match session.downstream.write(identity, &batch).await? {
             Written::Done => {}
             Written::OtherStream => bail!(self.other_stream("another time")),
             Written::Behind => bail!("Redis lost what was written to it"),
@@ -272,7 +273,7 @@ impl Emit {
     }
 
     /// Renews the documents of portfolios that somebody governs: a reader that finds none goes to its own safe state.
-    async fn renew(&self, sink: &mut Sink) -> anyhow::Result<()> {
+    async fn renew(&self, downstream: &mut dyn Downstream) -> anyhow::Result<()> {
         if !self.node.nats.is_connected() {
             debug!("not connected to NATS: the documents are not renewed");
             return Ok(());
@@ -283,6 +284,7 @@ impl Emit {
         }
         let mut ledgers = self.status.view.ledgers();
         ledgers.retain(|ledger| !neglected.contains(&ledger.portfolio));
-        sink.renew(&ledgers).await
+        let documents: Result<Vec<Document>, _> = ledgers.iter().map(|ledger| Document::of(ledger)).collect();
+        downstream.renew(&documents?).await
     }
 }

@@ -4,11 +4,10 @@
 //! connection or a rollback on either side heals by itself. What is read twice gets the same ids twice.
 
 pub mod decode;
-pub mod dlq;
 pub mod letter;
 pub mod plan;
 mod publish;
-pub mod source;
+pub mod upstream;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,33 +27,27 @@ use proto::wire::Message as _;
 use tracing::{error, info, warn};
 
 use self::decode::{Age, Decoded, Defect, decode};
-use self::dlq::DeadLetters;
 use self::publish::Publisher;
-use self::source::{BATCH, Batch, Source};
+use self::upstream::{BATCH, Batch, Start, Upstream};
+use crate::backend::Backend;
 use crate::feed::Feed;
-use crate::keys::Keys;
 use crate::metrics::{Metrics, OfType, Session};
-use crate::redis_link;
 use crate::view::View;
 
 /// What ingest goes by.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// The names of everything in Redis.
-    pub keys: Keys,
     /// Older events build memory but may not loosen.
     pub max_event_age: Period,
     /// Times further ahead than this are not believed.
     pub max_skew: Period,
-    /// Go on with a Redis that evicts.
-    pub allow_eviction: bool,
 }
 
 /// The reader of one feed.
 pub struct Ingest {
     feed: Feed,
     options: Options,
-    client: redis::Client,
+    backend: Arc<dyn Backend>,
     node: Node,
     config: MeshConfig,
     view: Arc<View>,
@@ -64,7 +57,7 @@ pub struct Ingest {
 
 /// One connection's work: from a position that was read back, as long as nothing fails.
 struct SessionState {
-    source: Source,
+    upstream: Box<dyn Upstream>,
     publisher: Publisher,
     after: EntryId,
 }
@@ -74,14 +67,14 @@ impl Ingest {
     pub fn new(
         feed: Feed,
         options: Options,
-        client: redis::Client,
+        backend: Arc<dyn Backend>,
         node: Node,
         config: MeshConfig,
         view: Arc<View>,
         metrics: Metrics,
     ) -> Self {
         let ready = node.admin.condition(format!("ingest {}", feed.kind));
-        Self { feed, options, client, node, config, view, metrics, ready }
+        Self { feed, options, backend, node, config, view, metrics, ready }
     }
 
     /// Reads until shutdown is requested; whatever fails is begun anew.
@@ -95,7 +88,7 @@ impl Ingest {
             warn!(stream = self.feed.stream, "ingest begins anew: {failed:#}");
             self.ready.open(format!("{failed:#}"));
             self.metrics.redis_restarts.get_or_create(&Session { session: "ingest" }).inc();
-            tokio::select! { () = backoff.wait() => {}, () = self.node.shutdown.requested() => {} }
+            tokio::select! { biased; () = self.node.shutdown.requested() => {}, () = backoff.wait() => {} }
         }
         Ok(())
     }
@@ -106,11 +99,13 @@ impl Ingest {
         let mut behind = false;
         loop {
             if behind {
-                self.note_gap(session.after, session.source.gap_after(session.after).await?);
+                let extent = session.upstream.extent().await?;
+                self.note_gap(session.after, extent.and_then(|extent| extent.gap_after(session.after)));
             }
             let batch = tokio::select! {
-                batch = session.source.read(session.after) => batch?,
+                biased;
                 () = self.node.shutdown.requested() => return Ok(()),
+                batch = session.upstream.read(session.after) => batch?,
             };
             behind = batch.entries.len() == BATCH;
             self.take(&mut session, batch).await?;
@@ -120,12 +115,9 @@ impl Ingest {
 
     async fn begin(&self) -> anyhow::Result<SessionState> {
         let (position, last_letter) = self.position().await?;
-        let mut plain = redis_link::connect(&self.client).await?;
-        if !self.options.allow_eviction {
-            redis_link::check_eviction(&mut plain).await?;
-        }
-        let mut source = Source::open(&self.client, &self.feed.stream).await?;
-        let start = source.start(position, self.options.max_event_age).await?;
+        let mut upstream = self.backend.upstream(&self.feed.stream).await?;
+        let (now, extent) = (upstream.now().await?, upstream.extent().await?);
+        let start = Start::of(position, extent, now, self.options.max_event_age);
         if start.rolled_back {
             error!(stream = self.feed.stream, position = ?position, after = %start.after, "Redis lost entries that were read before");
             self.count_gap();
@@ -138,10 +130,9 @@ impl Ingest {
             view: self.view.clone(),
             metrics: self.metrics.clone(),
             kind: self.feed.kind,
-            letters: DeadLetters::new(self.options.keys.clone(), plain),
             last_letter: last_letter.map(|last| last.min(start.after)),
         };
-        Ok(SessionState { source, publisher, after: start.after })
+        Ok(SessionState { upstream, publisher, after: start.after })
     }
 
     /// Up to where the stream is through, and its last letter.
@@ -182,7 +173,7 @@ impl Ingest {
         let anybody = read.iter().any(|(_, read)| for_everybody(read));
         let known = if anybody { self.view.known() } else { BTreeSet::new() };
         let plan = plan::plan(&self.feed, session.after, &known, &read);
-        session.publisher.publish(plan).await?;
+        session.publisher.publish(session.upstream.as_mut(), plan).await?;
         session.after = last;
         Ok(())
     }

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod api;
 pub mod args;
+pub mod backend;
 pub mod emit;
 pub mod feed;
 pub mod fields;

@@ -1,10 +1,22 @@
-//! Connections to Redis, and whether that Redis may be trusted to keep what it was given.
+//! The backend's Redis: connections to it, and whether it may be trusted to keep what it was given.
+
+mod downstream;
+mod upstream;
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, Result, ensure};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client};
+use redis::{AsyncConnectionConfig, Client, Script};
+
+use self::downstream::RedisDownstream;
+use self::upstream::RedisUpstream;
+use crate::backend::Backend;
+use crate::emit::downstream::Downstream;
+use crate::ingest::upstream::Upstream;
+use crate::keys::Keys;
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -13,23 +25,63 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The only policy under which Redis never drops a stream by itself.
 const NO_EVICTION: &str = "noeviction";
 
-/// A connection for commands that do not block.
-///
-/// # Errors
-/// Redis is not there.
-pub async fn connect(client: &Client) -> anyhow::Result<MultiplexedConnection> {
-    open(client, Some(RESPONSE_TIMEOUT)).await
+/// The backend's Redis.
+#[derive(Debug, Clone)]
+pub struct Redis {
+    /// Where it is.
+    pub client: Client,
+    /// The names of everything in it.
+    pub keys: Keys,
+    /// How long an effective document lives unless it is renewed.
+    pub document_ttl: Duration,
+    /// Go on with a Redis that evicts.
+    pub allow_eviction: bool,
 }
 
-/// A connection for one reader that blocks; whoever uses it bounds each wait itself.
-///
-/// # Errors
-/// Redis is not there.
-pub async fn connect_blocking(client: &Client) -> anyhow::Result<MultiplexedConnection> {
-    open(client, None).await
+impl Backend for Redis {
+    fn upstream<'a>(&'a self, stream: &'a str) -> BoxFuture<'a, Result<Box<dyn Upstream>>> {
+        self.open_upstream(stream).boxed()
+    }
+
+    fn downstream(&self) -> BoxFuture<'_, Result<Box<dyn Downstream>>> {
+        self.open_downstream().boxed()
+    }
 }
 
-async fn open(client: &Client, response: Option<Duration>) -> anyhow::Result<MultiplexedConnection> {
+impl Redis {
+    async fn open_upstream(&self, stream: &str) -> Result<Box<dyn Upstream>> {
+        let plain = self.connect().await?;
+        Ok(Box::new(RedisUpstream {
+            stream: stream.to_owned(),
+            keys: self.keys.clone(),
+            letter: Script::new(include_str!("redis_link/letter.lua")),
+            // Whoever uses it bounds each wait itself.
+            blocking: open(&self.client, None).await?,
+            plain,
+        }))
+    }
+
+    async fn open_downstream(&self) -> Result<Box<dyn Downstream>> {
+        Ok(Box::new(RedisDownstream {
+            keys: self.keys.clone(),
+            document_ttl: self.document_ttl,
+            write: Script::new(include_str!("redis_link/write.lua")),
+            refresh: Script::new(include_str!("redis_link/refresh.lua")),
+            connection: self.connect().await?,
+        }))
+    }
+
+    /// A connection for commands that do not block.
+    async fn connect(&self) -> Result<MultiplexedConnection> {
+        let mut connection = open(&self.client, Some(RESPONSE_TIMEOUT)).await?;
+        if !self.allow_eviction {
+            check_eviction(&mut connection).await?;
+        }
+        Ok(connection)
+    }
+}
+
+async fn open(client: &Client, response: Option<Duration>) -> Result<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
         .set_response_timeout(response);
@@ -37,10 +89,7 @@ async fn open(client: &Client, response: Option<Duration>) -> anyhow::Result<Mul
 }
 
 /// Checks that Redis does not evict: an evicted stream takes our position along.
-///
-/// # Errors
-/// It evicts, or does not say.
-pub async fn check_eviction(connection: &mut MultiplexedConnection) -> anyhow::Result<()> {
+async fn check_eviction(connection: &mut MultiplexedConnection) -> Result<()> {
     // INFO is allowed where CONFIG is not, as with hosted servers.
     let info: String = redis::cmd("INFO")
         .arg("memory")

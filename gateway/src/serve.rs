@@ -16,9 +16,11 @@ use crate::api::command::Commander;
 use crate::api::guard::Origins;
 use crate::api::{Api, router};
 use crate::args::GatewayArgs;
+use crate::backend::Backend;
 use crate::emit::{self, Emit};
 use crate::ingest::{self, Ingest};
 use crate::metrics::Metrics;
+use crate::redis_link::Redis;
 use crate::roles::Census;
 use crate::status::Status;
 use crate::view;
@@ -31,8 +33,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(4);
 /// # Errors
 /// Something that it cannot start with.
 pub async fn serve(args: GatewayArgs, node: Node) -> anyhow::Result<()> {
-    let client = redis::Client::open(args.redis_url.as_str())
-        .map_err(|failed| BadConfiguration::new(format!("--redis-url: {failed}")))?;
+    let backend: Arc<dyn Backend> = Arc::new(redis(&args)?);
     let listener = listen(&args).await?;
     let door = args.door()?;
     let metrics = Metrics::register(&node.admin);
@@ -46,11 +47,18 @@ pub async fn serve(args: GatewayArgs, node: Node) -> anyhow::Result<()> {
         wired => wired?,
     };
     Census::count(status.clone(), metrics.clone(), &node.shutdown);
-    start_redis(&args, &client, &node, &config, &status, &metrics);
+    start_redis(&args, &backend, &node, &config, &status, &metrics);
     serve_http(&args, listener, door, &node, config, status, metrics);
     wiring.hold();
     node.shutdown.requested().await;
     Ok(())
+}
+
+fn redis(args: &GatewayArgs) -> Result<Redis, BadConfiguration> {
+    let client = redis::Client::open(args.redis_url.as_str());
+    let client = client.map_err(|failed| BadConfiguration::new(format!("--redis-url: {failed}")))?;
+    let (keys, document_ttl) = (args.keys(), args.effective_ttl.into());
+    Ok(Redis { client, keys, document_ttl, allow_eviction: args.allow_eviction })
 }
 
 async fn listen(args: &GatewayArgs) -> anyhow::Result<TcpListener> {
@@ -75,24 +83,19 @@ async fn look(node: &Node) -> anyhow::Result<(MeshConfig, Arc<Status>)> {
 
 fn start_redis(
     args: &GatewayArgs,
-    client: &redis::Client,
+    backend: &Arc<dyn Backend>,
     node: &Node,
     config: &MeshConfig,
     status: &Arc<Status>,
     metrics: &Metrics,
 ) {
-    let options = ingest::Options {
-        keys: args.keys(),
-        max_event_age: args.max_event_age,
-        max_skew: args.max_skew,
-        allow_eviction: args.allow_eviction,
-    };
+    let options = ingest::Options { max_event_age: args.max_event_age, max_skew: args.max_skew };
     for feed in args.feeds() {
         let name = format!("ingest {}", feed.kind);
         let ingest = Ingest::new(
             feed,
-            options.clone(),
-            client.clone(),
+            options,
+            backend.clone(),
             node.clone(),
             config.clone(),
             status.view.clone(),
@@ -100,13 +103,9 @@ fn start_redis(
         );
         node.shutdown.spawn(name, ingest.run());
     }
-    let options = emit::Options {
-        keys: args.keys(),
-        document_ttl: args.effective_ttl.into(),
-        allow_eviction: args.allow_eviction,
-    };
+    let options = emit::Options { keys: args.keys(), document_ttl: args.effective_ttl.into() };
     let emit =
-        Emit::new(options, client.clone(), node.clone(), config.clone(), status.clone(), metrics.clone());
+        Emit::new(options, backend.clone(), node.clone(), config.clone(), status.clone(), metrics.clone());
     node.shutdown.spawn("emit", emit.run());
 }
 

@@ -15,8 +15,8 @@ use proto::letter::Letter;
 use proto::wire::Message as _;
 use tracing::{Instrument, info, info_span, warn};
 
-use super::dlq::DeadLetters;
 use super::plan::Plan;
+use super::upstream::Upstream;
 use crate::feed::FeedKind;
 use crate::metrics::{Metrics, OfType, Outcome, seconds};
 use crate::view::View;
@@ -31,16 +31,15 @@ pub(super) struct Publisher {
     pub(super) view: Arc<View>,
     pub(super) metrics: Metrics,
     pub(super) kind: FeedKind,
-    pub(super) letters: DeadLetters,
     /// The last letter that is in DEAD: entries up to it have theirs.
     pub(super) last_letter: Option<EntryId>,
 }
 
 impl Publisher {
     /// Publishes what was planned; returns when everything is stored.
-    pub(super) async fn publish(&mut self, plan: Plan) -> anyhow::Result<()> {
+    pub(super) async fn publish(&mut self, upstream: &mut dyn Upstream, plan: Plan) -> anyhow::Result<()> {
         for letter in plan.letters {
-            self.write_letter(&letter).await?;
+            self.write_letter(upstream, &letter).await?;
         }
         let chains = plan.chains.into_iter().map(|chain| Ok(self.publish_chain(chain)));
         stream::iter(chains).try_for_each_concurrent(CHAINS_AT_ONCE, |chain| chain).await
@@ -101,11 +100,11 @@ impl Publisher {
     }
 
     /// A letter goes to Redis first: the one in DEAD is the position, and must not be ahead.
-    async fn write_letter(&mut self, letter: &Letter) -> anyhow::Result<()> {
+    async fn write_letter(&mut self, upstream: &mut dyn Upstream, letter: &Letter) -> anyhow::Result<()> {
         if self.last_letter.is_some_and(|last| letter.entry <= last) {
             return Ok(());
         }
-        self.letters.write(letter).await?;
+        upstream.write_letter(letter).await?;
         self.store_letter(letter).await?;
         self.last_letter = Some(letter.entry);
         Ok(())

@@ -1,0 +1,135 @@
+//! The side that events come from, and where reading begins there.
+
+use anyhow::Result;
+use futures::future::BoxFuture;
+use proto::id::EntryId;
+use proto::letter::Letter;
+use proto::time::{Period, Time};
+
+use super::decode::Entry;
+
+/// How many entries one read takes at most.
+pub const BATCH: usize = 128;
+
+/// One stream of the backend, over one connection.
+pub trait Upstream: Send {
+    /// The time, by the clock that gives entries their ids.
+    fn now(&mut self) -> BoxFuture<'_, Result<Time>>;
+
+    /// What the stream holds; none when there is no such stream.
+    fn extent(&mut self) -> BoxFuture<'_, Result<Option<Extent>>>;
+
+    /// The next entries, at most [`BATCH`], or none when none come for a while. Can be dropped without losing any.
+    fn read(&mut self, after: EntryId) -> BoxFuture<'_, Result<Batch>>;
+
+    /// Writes a letter where backend developers look, unless one of this entry or a later one of its stream stands
+    /// there already.
+    fn write_letter<'a>(&'a mut self, letter: &'a Letter) -> BoxFuture<'a, Result<()>>;
+}
+
+/// What a stream holds, as it says itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// The oldest entry that is there.
+    pub first: Option<EntryId>,
+    /// The latest entry that there ever was.
+    pub last_generated: EntryId,
+}
+
+/// What a read brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The entries, in order.
+    pub entries: Vec<Entry>,
+    /// The time, by the clock that gives entries their ids.
+    pub now: Time,
+}
+
+/// Where reading begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// After this entry.
+    pub after: EntryId,
+    /// The stream is behind the position: it lost entries that were read before.
+    pub rolled_back: bool,
+    /// The oldest entry there is, where entries before it may have been trimmed unread.
+    pub gap_before: Option<EntryId>,
+}
+
+impl Start {
+    /// Where to begin, given where an earlier reader was; without a position, `max_age` ago.
+    pub fn of(position: Option<EntryId>, extent: Option<Extent>, now: Time, max_age: Period) -> Self {
+        let Some(position) = position else {
+            let after = before_all_of(now.before(max_age));
+            return Self { after, rolled_back: false, gap_before: None };
+        };
+        // Where the stream is gone, its next entry gets an id of now.
+        let last = extent.map_or(before_all_of(now), |extent| extent.last_generated);
+        let gap_before = extent.and_then(|extent| extent.gap_after(position));
+        Self { after: position.min(last), rolled_back: last < position, gap_before }
+    }
+}
+
+impl Extent {
+    /// The oldest entry there is, where entries after `after` may have been trimmed unread.
+    pub fn gap_after(self, after: EntryId) -> Option<EntryId> {
+        self.first.filter(|first| *first > after)
+    }
+}
+
+/// The last id before all that this millisecond may bring.
+fn before_all_of(time: Time) -> EntryId {
+    EntryId { millis: time.as_millis().unsigned_abs().saturating_sub(1), number: u64::MAX }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time::from_millis(100_000);
+    const AGE: Period = Period::from_secs(60);
+
+    fn id(text: &str) -> EntryId {
+        text.parse().unwrap()
+    }
+
+    fn extent(first: &str, last_generated: &str) -> Option<Extent> {
+        Some(Extent { first: Some(id(first)), last_generated: id(last_generated) })
+    }
+
+    #[test]
+    fn without_a_position_reading_begins_an_age_ago() {
+        let start = Start::of(None, extent("1-0", "90000-0"), NOW, AGE);
+        assert_eq!(start.after, EntryId { millis: 39_999, number: u64::MAX });
+        assert_eq!((start.rolled_back, start.gap_before), (false, None));
+    }
+
+    #[test]
+    fn a_position_within_the_stream_is_gone_on_from() {
+        let start = Start::of(Some(id("50000-1")), extent("40000-0", "90000-0"), NOW, AGE);
+        assert_eq!(start, Start { after: id("50000-1"), rolled_back: false, gap_before: None });
+    }
+
+    #[test]
+    fn a_first_entry_after_the_position_is_a_gap() {
+        let start = Start::of(Some(id("50000-1")), extent("60000-0", "90000-0"), NOW, AGE);
+        assert_eq!(
+            start,
+            Start { after: id("50000-1"), rolled_back: false, gap_before: Some(id("60000-0")) }
+        );
+    }
+
+    #[test]
+    fn a_stream_that_ends_before_the_position_lost_entries() {
+        let start = Start::of(Some(id("50000-1")), extent("40000-0", "45000-0"), NOW, AGE);
+        assert_eq!(start, Start { after: id("45000-0"), rolled_back: true, gap_before: None });
+    }
+
+    #[test]
+    fn a_stream_that_is_gone_begins_now_and_not_before_the_position() {
+        let gone = Start::of(Some(id("50000-1")), None, NOW, AGE);
+        assert_eq!((gone.after, gone.rolled_back), (id("50000-1"), false));
+        let ahead = Start::of(Some(id("200000-1")), None, NOW, AGE);
+        assert_eq!((ahead.after.millis, ahead.rolled_back), (99_999, true));
+    }
+}
