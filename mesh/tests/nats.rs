@@ -23,7 +23,7 @@ use mesh::roster::Roster;
 use mesh::shutdown::Shutdown;
 use mesh::streams::{Options, Provisioned, check, provision};
 use mesh::{BadConfiguration, rulings};
-use proto::case::{Answer, Case, Cases, Executive, Verdict, Verdicts};
+use proto::case::{Answer, Brief, Case, Cases, Executive, Statement, Verdicts};
 use proto::event::{Body, ClockDue, EventKind};
 use proto::id::{PortfolioId, Role, RulingHash, Sequence, Version};
 use proto::policy::{Mistake, Policy};
@@ -269,11 +269,11 @@ impl Executive for Clerk {
     type Policy = ClerkPolicy;
     type Memory = u64;
 
-    fn evaluate(policy: &ClerkPolicy, case: &Case<u64>) -> Verdict<u64> {
-        let seen = case.memory.unwrap_or_default();
-        assert!(seen != policy.unlucky, "{seen} is unlucky");
+    fn hear(policy: &ClerkPolicy, _: Brief<'_>, seen: &mut u64) -> Statement {
+        assert!(*seen != policy.unlucky, "{seen} is unlucky");
         std::thread::sleep(Duration::from_millis(policy.pause_ms));
-        Verdict { proposals: Vec::new(), memory: seen + 1, wake_at: None }
+        *seen += 1;
+        Statement::default()
     }
 }
 

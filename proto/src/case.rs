@@ -110,7 +110,40 @@ pub struct Veto {
     pub facts: Vec<Fact>,
 }
 
-/// A role: a pure function from policy and case to verdict. The mesh serves any of them.
+/// A case as a role reads it: nothing is copied, and the memory is apart, because the role keeps it up in place.
+#[derive(Debug, Clone, Copy)]
+pub struct Brief<'a> {
+    /// What happened.
+    pub event: &'a Event,
+    /// The state before it.
+    pub ledger: &'a Ledger,
+    /// The values that a portfolio begins with.
+    pub base: &'a Values,
+}
+
+/// What a role says on a brief: its verdict, but for the memory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Statement {
+    /// What it asks for.
+    pub proposals: Vec<Proposal>,
+    /// When it wants to be asked again at the latest, if nothing else happens.
+    pub wake_at: Option<Time>,
+}
+
+/// A review case as the reviewer reads it: nothing is copied.
+#[derive(Debug, Clone, Copy)]
+pub struct Review<'a, M> {
+    /// What happened.
+    pub event: &'a Event,
+    /// The state before it.
+    pub ledger: &'a Ledger,
+    /// The reviewer's memory, as its verdict on this event left it.
+    pub memory: &'a M,
+    /// What would loosen.
+    pub proposals: &'a [Proposal],
+}
+
+/// A role: a pure function of policy, case and memory. The mesh serves any of them.
 pub trait Executive: 'static {
     /// Its name.
     const ROLE: Role;
@@ -121,19 +154,44 @@ pub trait Executive: 'static {
     /// Its part of the policy file.
     type Policy: Policy;
     /// What it remembers of a portfolio.
-    type Memory: Serialize + DeserializeOwned + Default + Send;
+    type Memory: Serialize + DeserializeOwned + Default + Clone + Send;
 
-    /// What it proposes on this event. No clock, no randomness, no I/O: the same case gives the same verdict.
-    fn evaluate(policy: &Self::Policy, case: &Case<Self::Memory>) -> Verdict<Self::Memory>;
+    /// What it says on an event, and takes in of it. No clock, no randomness, no I/O: the same brief and memory give the
+    /// same statement and memory.
+    fn hear(policy: &Self::Policy, brief: Brief<'_>, memory: &mut Self::Memory) -> Statement;
 
     /// What it forbids of what would loosen; asked only where it [reviews](Self::REVIEWS).
-    fn review(_policy: &Self::Policy, _case: &ReviewCase<Self::Memory>) -> Vec<Veto> {
+    fn object(_policy: &Self::Policy, _review: Review<'_, Self::Memory>) -> Vec<Veto> {
         Vec::new()
+    }
+
+    /// Its verdict on a case, which stays as it is.
+    fn evaluate(policy: &Self::Policy, case: &Case<Self::Memory>) -> Verdict<Self::Memory> {
+        let mut memory = case.memory.clone().unwrap_or_default();
+        let brief = Brief { event: &case.event, ledger: &case.ledger, base: &case.base };
+        let Statement { proposals, wake_at } = Self::hear(policy, brief, &mut memory);
+        Verdict { proposals, memory, wake_at }
+    }
+
+    /// Its answer to a review case.
+    fn review(policy: &Self::Policy, case: &ReviewCase<Self::Memory>) -> Vec<Veto> {
+        let memory = case.memory.clone().unwrap_or_default();
+        let ReviewCase { event, ledger, proposals, .. } = case;
+        Self::object(policy, Review { event, ledger, memory: &memory, proposals })
     }
 }
 
-impl<M> Case<M> {
-    /// What time it is for this case: the event's, but never before what was ruled already.
+impl Brief<'_> {
+    /// What time it is: the event's, but never before what was ruled already.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.ledger.at.max(self.event.at)
+    }
+}
+
+impl<M> Review<'_, M> {
+    /// What time it is: the event's, but never before what was ruled already.
+    #[must_use]
     pub fn now(&self) -> Time {
         self.ledger.at.max(self.event.at)
     }

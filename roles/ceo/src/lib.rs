@@ -10,7 +10,7 @@ pub use mode::{ESS_CRITICAL, PAUSE, RESUME, SHADOW};
 pub use policy::{Downgrade, Emergency, Policy, Upgrade};
 pub use profile::{DOWNGRADE, DOWNGRADE_STREAK, DOWNGRADE_WIN_RATE, EMERGENCY, UPGRADE};
 
-use proto::case::{Case, Executive, Verdict};
+use proto::case::{Brief, Executive, Statement};
 use proto::event::{Body, EventKind};
 use proto::id::Role;
 
@@ -24,21 +24,18 @@ impl Executive for Ceo {
     type Policy = Policy;
     type Memory = Memory;
 
-    fn evaluate(policy: &Policy, case: &Case<Memory>) -> Verdict<Memory> {
-        let mut memory = case.memory.clone().unwrap_or_default();
-        let proposals = match &case.event.body {
+    fn hear(policy: &Policy, brief: Brief<'_>, memory: &mut Memory) -> Statement {
+        let Brief { event, ledger, .. } = brief;
+        let proposals = match &event.body {
             Body::Snapshot(snapshot) => {
-                let new_worst = memory.observe(case.event.at, snapshot);
-                let ledger = &case.ledger;
-                let seen = profile::Seen { now: case.now(), snapshot, new_worst, memory: &memory, ledger };
+                let new_worst = memory.observe(event.at, snapshot);
+                let seen = profile::Seen { now: brief.now(), snapshot, new_worst, memory, ledger };
                 profile::proposals(policy, &seen)
             }
-            Body::Health(health) => {
-                mode::proposal(policy, case.ledger.owned.mode, health).into_iter().collect()
-            }
+            Body::Health(health) => mode::proposal(policy, ledger.owned.mode, health).into_iter().collect(),
             Body::Model(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
         };
-        Verdict { proposals, memory, wake_at: None }
+        Statement { proposals, wake_at: None }
     }
 }
 

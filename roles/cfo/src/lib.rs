@@ -6,7 +6,7 @@ mod rules;
 pub use policy::{BuildReserve, ExcessReserve, Policy, Preserve, StrongProfit};
 pub use rules::{BUILD_RESERVE, EXCESS_RESERVE, PRESERVE, STRONG_PROFIT};
 
-use proto::case::{Case, Executive, Verdict};
+use proto::case::{Brief, Executive, Statement};
 use proto::event::{Body, EventKind};
 use proto::id::Role;
 
@@ -20,18 +20,19 @@ impl Executive for Cfo {
     type Policy = Policy;
     type Memory = ();
 
-    fn evaluate(policy: &Policy, case: &Case<()>) -> Verdict<()> {
-        let proposals = match &case.event.body {
+    fn hear(policy: &Policy, brief: Brief<'_>, (): &mut ()) -> Statement {
+        let proposals = match &brief.event.body {
             Body::Snapshot(snapshot) => rules::first(policy, snapshot).into_iter().collect(),
             Body::Health(_) | Body::Model(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
         };
-        Verdict { proposals, memory: (), wake_at: None }
+        Statement { proposals, wake_at: None }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proto::case::{Case, Verdict};
     use proto::event::Snapshot;
     use proto::number::Fraction;
     use proto::proposal::Ask;

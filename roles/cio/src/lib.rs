@@ -12,7 +12,7 @@ pub use models::REBALANCE;
 pub use policy::{Contract, Expand, Policy, Rebalance};
 pub use symbols::{CONTRACT, EXPAND};
 
-use proto::case::{Case, Executive, Verdict};
+use proto::case::{Brief, Executive, Statement};
 use proto::event::{Body, EventKind};
 use proto::id::Role;
 
@@ -26,19 +26,18 @@ impl Executive for Cio {
     type Policy = Policy;
     type Memory = Memory;
 
-    fn evaluate(policy: &Policy, case: &Case<Memory>) -> Verdict<Memory> {
-        let mut memory = case.memory.clone().unwrap_or_default();
-        let owned = &case.ledger.owned;
-        let proposals = match &case.event.body {
+    fn hear(policy: &Policy, brief: Brief<'_>, memory: &mut Memory) -> Statement {
+        let (event, owned) = (brief.event, &brief.ledger.owned);
+        let proposals = match &event.body {
             Body::Snapshot(snapshot) => symbols::proposals(policy, snapshot, &owned.symbols),
             Body::Model(results) => {
-                memory.observe(case.event.at, results, &policy.rebalance.models);
-                let weights = models::rebalance(&policy.rebalance, case.now(), &memory, &owned.allocation);
+                memory.observe(event.at, results, &policy.rebalance.models);
+                let weights = models::rebalance(&policy.rebalance, brief.now(), memory, &owned.allocation);
                 weights.into_iter().collect()
             }
             Body::Health(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
         };
-        Verdict { proposals, memory, wake_at: None }
+        Statement { proposals, wake_at: None }
     }
 }
 

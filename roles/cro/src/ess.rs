@@ -25,7 +25,7 @@ fn bad_drawdown(view: &View<'_>) -> Option<Fact> {
 /// An old worst that is only reported again says nothing about today.
 fn new_worst(view: &View<'_>) -> Option<Fact> {
     let (seen, most) = (view.snapshot.max_drawdown_pct?, view.policy.ess_tight.max_drawdown_above_pct);
-    let is_new = Some(seen) > view.before.worst_drawdown;
+    let is_new = Some(seen) > view.worst_before;
     (is_new && seen > most).then(|| Fact::met("max_drawdown_pct", seen, Relation::Above, most))
 }
 

@@ -8,7 +8,7 @@ mod limits;
 mod memory;
 pub mod policy;
 
-use proto::case::{Case, Executive, Verdict};
+use proto::case::{Brief, Executive, Statement};
 use proto::decision::Priority;
 use proto::event::{Body, EssState, EventKind, Snapshot};
 use proto::id::{Role, RuleId};
@@ -25,7 +25,7 @@ pub use crate::policy::Policy;
 #[derive(Debug)]
 pub struct Cro;
 
-/// What the rules look at on a snapshot: the case, with the memory as the snapshot found it and as it left it.
+/// What the rules look at on a snapshot: the brief, with the memory as the snapshot left it.
 #[derive(Clone, Copy)]
 struct View<'a> {
     policy: &'a Policy,
@@ -34,7 +34,8 @@ struct View<'a> {
     snapshot: &'a Snapshot,
     ledger: &'a Ledger,
     base: &'a Values,
-    before: &'a Memory,
+    /// The worst drawdown that was known before the snapshot.
+    worst_before: Option<Fraction>,
     memory: &'a Memory,
 }
 
@@ -44,23 +45,21 @@ impl Executive for Cro {
     type Policy = Policy;
     type Memory = Memory;
 
-    fn evaluate(policy: &Policy, case: &Case<Memory>) -> Verdict<Memory> {
-        let before = case.memory.clone().unwrap_or_default();
-        let mut memory = before.clone();
-        let now = case.ledger.at.max(case.event.at);
-        let proposals = match &case.event.body {
+    fn hear(policy: &Policy, brief: Brief<'_>, memory: &mut Memory) -> Statement {
+        let (now, Brief { event, ledger, base }) = (brief.now(), brief);
+        let proposals = match &event.body {
             Body::Snapshot(snapshot) => {
-                memory.see_snapshot(policy, now, &case.ledger, snapshot);
-                let (ledger, base, memory) = (&case.ledger, &case.base, &memory);
-                on_snapshot(&View { policy, now, snapshot, ledger, base, before: &before, memory })
+                let worst_before = memory.worst_drawdown;
+                memory.see_snapshot(policy, now, ledger, snapshot);
+                on_snapshot(&View { policy, now, snapshot, ledger, base, worst_before, memory })
             }
             Body::Health(health) => {
                 memory.ess_state = Some(health.ess_state);
-                limits::ess_escalation(policy, &case.ledger, health.ess_state).into_iter().collect()
+                limits::ess_escalation(policy, ledger, health.ess_state).into_iter().collect()
             }
             Body::Model(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
         };
-        Verdict { proposals, memory, wake_at: None }
+        Statement { proposals, wake_at: None }
     }
 }
 

@@ -7,7 +7,7 @@ mod task;
 pub use policy::{Backtest, Bottleneck, Features, Policy, Retrain, Risk, Tune};
 pub use rules::{BACKTEST, BOTTLENECK, FEATURES, RETRAIN, RISK, TUNE};
 
-use proto::case::{Case, Executive, Verdict};
+use proto::case::{Brief, Executive, Statement};
 use proto::event::{Body, EventKind};
 use proto::id::Role;
 use proto::proposal::{Ask, Proposal};
@@ -22,23 +22,23 @@ impl Executive for Researcher {
     type Policy = Policy;
     type Memory = ();
 
-    fn evaluate(policy: &Policy, case: &Case<()>) -> Verdict<()> {
-        let finding = match &case.event.body {
+    fn hear(policy: &Policy, brief: Brief<'_>, (): &mut ()) -> Statement {
+        let finding = match &brief.event.body {
             Body::Snapshot(snapshot) => rules::about_portfolio(policy, snapshot),
             Body::Health(health) => rules::about_system(policy, health),
             Body::Model(results) => rules::about_model(policy, results),
             Body::ClockDue(_) | Body::Command(_) => None,
         };
-        let proposal = finding.and_then(|finding| propose(policy, case, finding));
-        Verdict { proposals: proposal.into_iter().collect(), memory: (), wake_at: None }
+        let proposal = finding.and_then(|finding| propose(policy, brief, finding));
+        Statement { proposals: proposal.into_iter().collect(), wake_at: None }
     }
 }
 
 /// The finding as a proposal, unless the same subject was given out of late.
-fn propose(policy: &Policy, case: &Case<()>, finding: rules::Finding) -> Option<Proposal> {
+fn propose(policy: &Policy, brief: Brief<'_>, finding: rules::Finding) -> Option<Proposal> {
     let task = task::task(&finding);
-    let given = case.ledger.research.get(&task.subject());
-    let is_due = given.is_none_or(|given| case.now().since(*given) >= policy.again_after);
+    let given = brief.ledger.research.get(&task.subject());
+    let is_due = given.is_none_or(|given| brief.now().since(*given) >= policy.again_after);
     let rules::Finding { rule, priority, facts, .. } = finding;
     let ask = Ask::Research { task };
     is_due.then(|| Proposal { author: Role::RESEARCHER.into(), rule, priority, ask, facts })

@@ -18,35 +18,38 @@ const DAILY_LOSS: RuleId = RuleId::new("supervisor.daily-loss");
 struct Cause {
     rule: RuleId,
     priority: Priority,
-    sight: Sight,
+    /// What shows that it is there.
+    there: Option<Vec<Fact>>,
+    /// What would show that it is gone; looked into only where there is a hold to end.
+    gone: fn(&View<'_>) -> Option<Vec<Fact>>,
     /// What is asked while it is there.
-    freeze: Ask,
+    freeze: Freeze,
 }
 
-/// Whether a cause is there.
-enum Sight {
-    /// It is.
-    There(Vec<Fact>),
-    /// It is gone, and the portfolio has recovered.
-    Gone(Vec<Fact>),
-    /// Neither can be said.
-    Unclear,
+/// A freeze that may be asked for; without a duration it stands until a person has looked at it.
+struct Freeze {
+    duration: Option<Period>,
+    severity: Severity,
+    subsystems: &'static [&'static str],
+    review: bool,
 }
 
 /// Freezes while their causes are there, and clears the holds whose causes are gone.
 pub(crate) fn proposals(view: &View<'_>) -> Vec<Proposal> {
-    let causes = match &view.event.body {
-        Body::Snapshot(snapshot) => vec![
-            capital(view, snapshot),
-            drawdown(view, snapshot),
-            daily_loss(view, snapshot),
-            loss_streak(view),
-        ],
+    match &view.event.body {
+        Body::Snapshot(snapshot) => {
+            let causes = [
+                capital(view, snapshot),
+                drawdown(view, snapshot),
+                daily_loss(view, snapshot),
+                loss_streak(view),
+            ];
+            causes.into_iter().filter_map(|cause| answer(view, cause)).collect()
+        }
         // A calm portfolio says nothing about the system: a health freeze is lifted by health alone.
-        Body::Health(seen) => vec![health(view, seen)],
+        Body::Health(seen) => answer(view, health(view, seen)).into_iter().collect(),
         Body::Model(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
-    };
-    causes.into_iter().filter_map(|cause| answer(view, cause)).collect()
+    }
 }
 
 /// Whether this event freezes.
@@ -55,33 +58,34 @@ pub(crate) fn freezes(view: &View<'_>) -> bool {
 }
 
 fn answer(view: &View<'_>, cause: Cause) -> Option<Proposal> {
-    let Cause { rule, priority, sight, freeze } = cause;
-    match sight {
-        Sight::There(facts) => Some(proposal(rule, priority, freeze, facts)),
-        Sight::Gone(facts) => {
-            view.ledger.hold_of(&rule)?;
-            let ask = Ask::Clear { cause: rule.clone(), kind: None };
-            Some(proposal(rule, Priority::Normal, ask, facts))
+    let Cause { rule, priority, there, gone, freeze } = cause;
+    if let Some(facts) = there {
+        return Some(proposal(rule, priority, freeze.ask(), facts));
+    }
+    view.ledger.hold_of(&rule)?;
+    let facts = gone(view)?;
+    let ask = Ask::Clear { cause: rule.clone(), kind: None };
+    Some(proposal(rule, Priority::Normal, ask, facts))
+}
+
+impl Freeze {
+    fn ask(self) -> Ask {
+        Ask::Freeze {
+            duration: self.duration,
+            severity: self.severity,
+            affected_subsystems: self.subsystems.iter().map(|&name| name.to_owned()).collect(),
+            requires_manual_review: self.review,
         }
-        Sight::Unclear => None,
     }
 }
 
-fn sight(there: Option<Vec<Fact>>, gone: impl FnOnce() -> Option<Vec<Fact>>) -> Sight {
-    match there {
-        Some(facts) => Sight::There(facts),
-        None => gone().map_or(Sight::Unclear, Sight::Gone),
-    }
-}
-
-/// A freeze that a person has to look at; without a duration it stands until then.
-fn reviewed(duration: Option<Period>, severity: Severity, subsystems: &[&str]) -> Ask {
-    freeze(duration, severity, subsystems, true)
-}
-
-fn freeze(duration: Option<Period>, severity: Severity, subsystems: &[&str], review: bool) -> Ask {
-    let affected_subsystems = subsystems.iter().map(|&name| name.to_owned()).collect();
-    Ask::Freeze { duration, severity, affected_subsystems, requires_manual_review: review }
+/// A freeze that a person has to look at.
+const fn reviewed(
+    duration: Option<Period>,
+    severity: Severity,
+    subsystems: &'static [&'static str],
+) -> Freeze {
+    Freeze { duration, severity, subsystems, review: true }
 }
 
 /// `[capital]`: too little left to trade with.
@@ -91,7 +95,8 @@ fn capital(view: &View<'_>, snapshot: &Snapshot) -> Cause {
     Cause {
         rule: CAPITAL,
         priority: Priority::Critical,
-        sight: sight(there, || lift::recovered(view)),
+        there,
+        gone: lift::recovered,
         freeze: reviewed(None, Severity::Critical, &["trading", "execution", "signals", "risk"]),
     }
 }
@@ -105,7 +110,8 @@ fn drawdown(view: &View<'_>, snapshot: &Snapshot) -> Cause {
     Cause {
         rule: DRAWDOWN,
         priority: Priority::Critical,
-        sight: sight(there, || lift::recovered(view)),
+        there,
+        gone: lift::recovered,
         freeze: reviewed(Some(rule.duration), Severity::Critical, &["trading", "execution", "signals"]),
     }
 }
@@ -115,7 +121,8 @@ fn daily_loss(view: &View<'_>, snapshot: &Snapshot) -> Cause {
     Cause {
         rule: DAILY_LOSS,
         priority: Priority::Critical,
-        sight: sight(lost_today(view, snapshot), || lift::recovered(view)),
+        there: lost_today(view, snapshot),
+        gone: lift::recovered,
         freeze: reviewed(Some(view.policy.daily_loss.duration), Severity::High, &["trading", "execution"]),
     }
 }
@@ -139,15 +146,25 @@ fn lost_today(view: &View<'_>, snapshot: &Snapshot) -> Option<Vec<Fact>> {
 
 /// `[loss-streak]`: a break after losing trades in a row.
 fn loss_streak(view: &View<'_>) -> Cause {
-    let over = || match view.memory.losses.at_least(view.policy.loss_streak.losses) {
-        Some(_) => streak::break_over(view),
-        None => lift::recovered(view).or_else(|| streak::break_over(view)),
-    };
     Cause {
         rule: streak::RULE,
         priority: Priority::High,
-        sight: sight(streak::unanswered(view), over),
-        freeze: freeze(Some(view.policy.loss_streak.duration), Severity::Medium, &["trading"], false),
+        there: streak::unanswered(view),
+        gone: streak_over,
+        freeze: Freeze {
+            duration: Some(view.policy.loss_streak.duration),
+            severity: Severity::Medium,
+            subsystems: &["trading"],
+            review: false,
+        },
+    }
+}
+
+fn streak_over(view: &View<'_>) -> Option<Vec<Fact>> {
+    if view.memory.losses.in_a_row >= view.policy.loss_streak.losses {
+        streak::break_over(view)
+    } else {
+        lift::recovered(view).or_else(|| streak::break_over(view))
     }
 }
 
@@ -164,7 +181,8 @@ fn health(view: &View<'_>, health: &Health) -> Cause {
     Cause {
         rule: HEALTH,
         priority: Priority::Critical,
-        sight: sight(there, || lift::recovered(view)),
+        there,
+        gone: lift::recovered,
         freeze: reviewed(
             Some(view.policy.health.duration),
             Severity::Critical,

@@ -11,7 +11,7 @@ mod silence;
 mod streak;
 mod veto;
 
-use proto::case::{Case, Executive, ReviewCase, Verdict, Veto};
+use proto::case::{Brief, Executive, Review, Statement, Veto};
 use proto::decision::Priority;
 use proto::event::{Event, EventKind};
 use proto::id::{Role, RuleId};
@@ -26,7 +26,7 @@ pub use crate::policy::Policy;
 #[derive(Debug)]
 pub struct Supervisor;
 
-/// What the rules look at: a case, with the memory as its event left it.
+/// What the rules look at: a brief, with the memory as its event left it.
 #[derive(Clone, Copy)]
 struct View<'a> {
     policy: &'a Policy,
@@ -44,24 +44,20 @@ impl Executive for Supervisor {
     type Policy = Policy;
     type Memory = Memory;
 
-    fn evaluate(policy: &Policy, case: &Case<Memory>) -> Verdict<Memory> {
-        let mut memory = case.memory.clone().unwrap_or_default();
-        let now = case.ledger.at.max(case.event.at);
-        memory.observe(policy, now, &case.event, &case.ledger);
-        let view = View { policy, now, event: &case.event, ledger: &case.ledger, memory: &memory };
+    fn hear(policy: &Policy, brief: Brief<'_>, memory: &mut Memory) -> Statement {
+        let (now, Brief { event, ledger, .. }) = (brief.now(), brief);
+        memory.observe(policy, now, event, ledger);
+        let view = View { policy, now, event, ledger, memory };
         let mut proposals = freeze::proposals(&view);
         proposals.extend(silence::proposal(&view));
         proposals.extend(veto::clearances(&view));
         let wake_at = silence::wake_at(&view);
-        Verdict { proposals, memory, wake_at }
+        Statement { proposals, wake_at }
     }
 
-    fn review(policy: &Policy, case: &ReviewCase<Memory>) -> Vec<Veto> {
-        let unknown = Memory::default();
-        let memory = case.memory.as_ref().unwrap_or(&unknown);
-        let now = case.ledger.at.max(case.event.at);
-        let view = View { policy, now, event: &case.event, ledger: &case.ledger, memory };
-        veto::vetoes(&view, &case.proposals)
+    fn object(policy: &Policy, review: Review<'_, Memory>) -> Vec<Veto> {
+        let (now, Review { event, ledger, memory, proposals }) = (review.now(), review);
+        veto::vetoes(&View { policy, now, event, ledger, memory }, proposals)
     }
 }
 
