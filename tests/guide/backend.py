@@ -10,6 +10,11 @@ backend behind it is replaced, by one that writes down what it is asked.
 import asyncio
 import json
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "gateway/client"))
+
+from federation_client import once
 
 
 class Recorder:
@@ -145,9 +150,16 @@ async def handle_federation_decision(event: dict):
 
 
 def main():
+    handle_once = once(handle_federation_decision)
     for line in sys.stdin:
         entry = json.loads(line)
         asyncio.run(handle_federation_decision(json.loads(entry["payload"])))
+        direct = list(calls)
+        calls.clear()
+        # Through the client package it is the same, once, from a bus that decodes nothing and from one that decodes.
+        for shape in ({key.encode(): value.encode() for key, value in entry.items()}, entry):
+            asyncio.run(handle_once(shape))
+        assert calls == direct, (calls, direct)
         print(json.dumps(calls), flush=True)
         calls.clear()
 

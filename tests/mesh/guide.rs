@@ -163,6 +163,15 @@ fn handled(told: &[Told]) -> Result<Vec<Vec<Value>>> {
     Ok(calls)
 }
 
+#[test]
+fn the_client_package_reads_every_shape_of_a_bus_and_each_decision_once() -> Result<()> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gateway/client");
+    let tests = package.join("tests/test_client.py");
+    let ran = Command::new("python3").arg(tests).env("PYTHONPATH", package).status()?;
+    ensure!(ran.success(), "its failures are above");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_commands_get_problem_documents_that_name_everything() -> Result<()> {
     let world = World::start(Mesh::builder()).await?;
