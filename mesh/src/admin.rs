@@ -29,6 +29,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 pub struct Admin {
     registry: Arc<Mutex<Registry>>,
     readiness: Arc<Mutex<BTreeMap<String, Option<String>>>>,
+    details: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 /// One of the things that have to hold before the process is ready.
@@ -37,6 +38,10 @@ pub struct Condition {
     name: String,
     readiness: Arc<Mutex<BTreeMap<String, Option<String>>>>,
 }
+
+/// A condition that is nobody's any more once this is dropped: it stands against nothing then.
+#[derive(Debug)]
+pub struct Passing(Condition);
 
 impl Admin {
     /// No metrics, no conditions: ready.
@@ -54,6 +59,11 @@ impl Admin {
         let condition = Condition { name: name.into(), readiness: Arc::clone(&self.readiness) };
         condition.open("starting");
         condition
+    }
+
+    /// Says something about this process that `/readyz` tells as well; the latest of a name stands.
+    pub fn tell(&self, name: impl Into<String>, detail: impl Into<String>) {
+        locked(&self.details).insert(name.into(), detail.into());
     }
 
     /// The conditions that do not hold, each with its reason; none when the process is ready.
@@ -108,6 +118,18 @@ impl Condition {
     pub fn open(&self, why: impl Into<String>) {
         locked(&self.readiness).insert(self.name.clone(), Some(why.into()));
     }
+
+    /// The condition lasts as long as what is returned.
+    #[must_use]
+    pub fn passing(&self) -> Passing {
+        Passing(self.clone())
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        self.0.hold();
+    }
 }
 
 fn unbound(address: &str, failed: io::Error) -> anyhow::Error {
@@ -126,14 +148,16 @@ fn write_address(file: &Path, bound: SocketAddr) -> io::Result<()> {
 
 async fn readyz(State(admin): State<Admin>) -> Response {
     let open = admin.open_conditions();
-    if open.is_empty() {
-        return "ready\n".into_response();
+    let (status, word) = match open.is_empty() {
+        true => (StatusCode::OK, "ready"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
+    };
+    let mut text = format!("{word}\n");
+    for (name, told) in open.iter().chain(locked(&admin.details).iter()) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{name}: {told}");
     }
-    let mut text = String::from("not ready\n");
-    for (name, why) in open {
-        let _ = writeln!(text, "{name}: {why}");
-    }
-    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+    (status, text).into_response()
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {

@@ -10,6 +10,12 @@ pub const NATS_SLOW_CONSUMERS: &str = "fed_nats_slow_consumers";
 pub const NATS_DISCONNECTS: &str = "fed_nats_disconnects";
 /// Times that a reader of a stream had to be made anew.
 pub const READER_RESTARTS: &str = "fed_reader_restarts";
+/// 1 while this process holds a lease, otherwise 0, by lease.
+pub const LEASES_HELD: &str = "fed_leases_held";
+/// Leases that this process could not renew in time.
+pub const LEASES_LOST: &str = "fed_leases_lost";
+/// Replicas that share the leases of this process's group, as it sees them.
+pub const LEASE_REPLICAS: &str = "fed_lease_replicas";
 /// Times that a changed policy file was taken up or refused, by outcome.
 pub const POLICY_RELOADS: &str = "fed_policy_reloads";
 /// Cases that a role answered, by request and outcome.

@@ -19,7 +19,7 @@ use crate::shutdown::Shutdown;
 use crate::streams::{self, MeshConfig};
 
 /// The header of a bucket's message that says that the key was removed.
-const OPERATION: &str = "KV-Operation";
+pub(crate) const OPERATION: &str = "KV-Operation";
 
 /// Which roles are switched on. A role that is not named is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

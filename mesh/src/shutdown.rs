@@ -16,18 +16,40 @@ use tracing::{error, info, warn};
 const ABORTED: i32 = 130;
 
 /// The wish to stop, and the tasks that stop with it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Shutdown {
     token: CancellationToken,
+    /// The whole process's: what is asked here concerns every part.
+    process: CancellationToken,
     killed: CancellationToken,
     tasks: TaskTracker,
     failure: Arc<Mutex<Option<anyhow::Error>>>,
 }
 
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Shutdown {
     /// Nothing has been asked yet, and no task runs.
     pub fn new() -> Self {
-        Self::default()
+        let token = CancellationToken::new();
+        Self {
+            process: token.clone(),
+            token,
+            killed: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            failure: Arc::default(),
+        }
+    }
+
+    /// The wish that a part of the process stops; it comes with the process's at the latest. What fails in that part
+    /// still stops the process.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self { token: self.token.child_token(), killed: self.killed.child_token(), ..self.clone() }
     }
 
     /// Completes when the process is to stop.
@@ -95,7 +117,7 @@ impl Shutdown {
     pub fn fail(&self, failed: anyhow::Error) {
         error!("{failed:#}");
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failed);
-        self.request();
+        self.process.cancel();
     }
 
     /// What the process was stopped with, once.
@@ -158,6 +180,18 @@ mod tests {
         shutdown.attend("reader", async { panic!("no") });
         shutdown.requested().await;
         assert_eq!(shutdown.finish(PATIENCE).await.unwrap_err().to_string(), "task reader panicked");
+    }
+
+    #[tokio::test]
+    async fn a_part_stops_alone_and_its_failure_stops_the_process() {
+        let shutdown = Shutdown::new();
+        let [part, other] = [shutdown.child(), shutdown.child()];
+        part.request();
+        assert!(part.is_requested() && !shutdown.is_requested());
+        part.spawn("part", async { Err(anyhow!("no")) });
+        shutdown.requested().await;
+        assert!(other.is_requested());
+        assert_eq!(shutdown.finish(PATIENCE).await.unwrap_err().to_string(), "task part failed");
     }
 
     #[tokio::test]

@@ -94,6 +94,7 @@ fn options() -> Options {
         decisions_bytes: 1 << 26,
         dead_age: age,
         dead_bytes: 1 << 26,
+        lease_ttl: Period::from_secs(3),
     }
 }
 

@@ -8,8 +8,8 @@ use proto::id::SlotCount;
 use proto::subject::Stream;
 use tracing::warn;
 
-use super::spec::{Fixed, Options, fixed_differences};
-use super::{Description, wanted};
+use super::spec::{Fixed, MIN_LEASE_TTL, Options, fixed_differences};
+use super::{Description, bucket_stream, wanted};
 use crate::backoff::Backoff;
 use crate::nats::Nats;
 use crate::node::BadConfiguration;
@@ -24,6 +24,8 @@ pub struct MeshConfig {
     pub slots: SlotCount,
     identities: BTreeMap<Stream, String>,
     roster: String,
+    lease: String,
+    lease_ttl: Duration,
 }
 
 impl MeshConfig {
@@ -35,6 +37,16 @@ impl MeshConfig {
     /// The identity of the roster's stream.
     pub(crate) fn roster_identity(&self) -> &str {
         &self.roster
+    }
+
+    /// The identity of the leases' stream.
+    pub(crate) fn lease_identity(&self) -> &str {
+        &self.lease
+    }
+
+    /// How long a lease lives without being renewed.
+    pub const fn lease_ttl(&self) -> Duration {
+        self.lease_ttl
     }
 }
 
@@ -105,8 +117,14 @@ fn judge(nats: &Nats, found: &BTreeMap<String, Description>) -> anyhow::Result<M
     let identity = |name: &str| found.get(name).map(|seen| seen.created.clone()).unwrap_or_default();
     let identities =
         Stream::ALL.into_iter().map(|kind| (kind, identity(&nats.subjects.stream(kind)))).collect();
-    let roster = identity(&super::spec::bucket_stream(&nats.subjects.roster_bucket()));
-    Ok(MeshConfig { slots: fixed.slots, identities, roster })
+    let roster = identity(&bucket_stream(&nats.subjects.roster_bucket()));
+    let leases = bucket_stream(&nats.subjects.lease_bucket());
+    let lease_ttl = found.get(&leases).map(|seen| seen.config.max_age).unwrap_or_default();
+    if lease_ttl < Duration::from(MIN_LEASE_TTL) {
+        let wrong = format!("{leases}: max_age is {lease_ttl:?}, expected at least {MIN_LEASE_TTL}");
+        bail!(BadConfiguration::new(wrong));
+    }
+    Ok(MeshConfig { slots: fixed.slots, identities, roster, lease: identity(&leases), lease_ttl })
 }
 
 /// Limits may be anything here: only what is fixed is looked at.
@@ -122,5 +140,6 @@ fn defaults(slots: SlotCount) -> Options {
         decisions_bytes: 0,
         dead_age: age,
         dead_bytes: 0,
+        lease_ttl: age,
     }
 }

@@ -12,8 +12,6 @@ use serde::{Deserialize, Serialize};
 
 /// How long a stream knows message ids: it covers retries; identity covers the rest.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
-/// How long a lease lives without being renewed.
-const LEASE_TTL: Duration = Duration::from_secs(3);
 
 /// What may be chosen when a mesh is made.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -53,6 +51,18 @@ pub struct Options {
     /// How many bytes of dead letters are kept
     #[arg(long, env = "FED_DEAD_BYTES", default_value_t = 1 << 28, value_name = "BYTES")]
     pub dead_bytes: u32,
+
+    /// How long a lease lives without being renewed: after that another replica takes over; at least 1s
+    #[arg(long, env = "FED_LEASE_TTL", default_value = "3s", value_name = "PERIOD", value_parser = lease_ttl)]
+    pub lease_ttl: Period,
+}
+
+/// The shortest life of a lease: it is renewed three times in it, and an answer may take a third of it.
+pub(super) const MIN_LEASE_TTL: Period = Period::from_secs(1);
+
+fn lease_ttl(text: &str) -> Result<Period, String> {
+    let ttl: Period = text.parse().map_err(|failed| format!("{failed}"))?;
+    if ttl < MIN_LEASE_TTL { Err(format!("expected at least {MIN_LEASE_TTL}")) } else { Ok(ttl) }
 }
 
 /// What stands in the description of EVENTS, so that every service sees it.
@@ -125,7 +135,10 @@ pub(super) fn buckets(subjects: &Subjects, options: &Options) -> [Config; 2] {
         duplicate_window: if age.is_zero() { DUPLICATE_WINDOW } else { DUPLICATE_WINDOW.min(age) },
         ..common(options)
     };
-    [bucket(subjects.lease_bucket(), LEASE_TTL), bucket(subjects.roster_bucket(), Duration::ZERO)]
+    [
+        bucket(subjects.lease_bucket(), options.lease_ttl.into()),
+        bucket(subjects.roster_bucket(), Duration::ZERO),
+    ]
 }
 
 /// The stream that a bucket is.
@@ -152,6 +165,7 @@ pub(super) fn differences(seen: &Config, expected: &Config) -> Vec<Difference> {
         compare(&mut found, &expected.name, field, seen, wanted, true);
     };
     limit("max_age", &seen.max_age, &expected.max_age);
+    limit("duplicate_window", &seen.duplicate_window, &expected.duplicate_window);
     limit("max_bytes", &unlimited(seen.max_bytes), &unlimited(expected.max_bytes));
     let per_subject = |config: &Config| unlimited(config.max_messages_per_subject);
     limit("max_msgs_per_subject", &per_subject(seen), &per_subject(expected));
@@ -174,7 +188,6 @@ pub(super) fn fixed_differences(seen: &Config, expected: &Config) -> Vec<Differe
     fixed("deny_purge", &seen.deny_purge, &expected.deny_purge);
     fixed("allow_direct", &seen.allow_direct, &expected.allow_direct);
     fixed("allow_rollup_hdrs", &seen.allow_rollup, &expected.allow_rollup);
-    fixed("duplicate_window", &seen.duplicate_window, &expected.duplicate_window);
     fixed("max_msgs", &unlimited(seen.max_messages), &unlimited(expected.max_messages));
     fixed("age limit", &seen.max_age.is_zero(), &expected.max_age.is_zero());
     let per_subject = |config: &Config| config.max_messages_per_subject > 0;
