@@ -36,11 +36,11 @@ pub struct BadTime {
 }
 
 const DAY_MS: i64 = 86_400_000;
-/// 9999-12-31T23:59:59.999Z, the last instant that RFC 3339 can write.
-const LAST_MS: i64 = 253_402_300_799_999;
+/// 9999-12-30T21:59:59.999Z: every millisecond up to here is written and read as a time, whatever the zone.
+const LAST_MS: i64 = 253_402_207_199_999;
 
 impl Time {
-    /// Milliseconds since 1970-01-01T00:00:00Z; times before it or after the year 9999 stay at that end.
+    /// Milliseconds since 1970-01-01T00:00:00Z; times before it or past the end of the year 9999 stay at that end.
     pub const fn from_millis(millis: i64) -> Self {
         if millis < 0 {
             Self(0)
@@ -204,6 +204,15 @@ mod tests {
         }
         assert_eq!(expected.to_string(), "2026-01-31T09:30:00.250Z");
         assert!("yesterday".parse::<Time>().unwrap_err().to_string().contains("yesterday"));
+    }
+
+    #[test]
+    fn the_first_and_the_last_time_read_back() {
+        for millis in [i64::MIN, -1, 0, LAST_MS, LAST_MS + 1, i64::MAX] {
+            let time = Time::from_millis(millis);
+            assert_eq!(time.to_string().parse::<Time>().unwrap(), time, "{millis}");
+        }
+        assert_eq!(Time::from_millis(i64::MAX).to_string(), "9999-12-30T21:59:59.999Z");
     }
 
     #[test]
