@@ -41,6 +41,11 @@ impl Keys {
         format!("{}federation:position", self.prefix)
     }
 
+    /// The hash of orders to freeze that the backend was told of and the court has not ruled yet.
+    pub fn stops(&self) -> String {
+        format!("{}federation:stops", self.prefix)
+    }
+
     /// The document of all that is in effect for a portfolio.
     pub fn effective(&self, portfolio: &PortfolioId) -> String {
         format!("{}federation:effective:{portfolio}", self.prefix)

@@ -15,6 +15,7 @@ pub mod retained;
 pub mod roles;
 mod serve;
 pub mod status;
+pub mod stop;
 #[cfg(test)]
 mod testing;
 pub mod view;

@@ -1,5 +1,6 @@
 //! The backend's Redis: connections to it, and whether it may be trusted to keep what it was given.
 
+mod brake;
 mod downstream;
 mod upstream;
 

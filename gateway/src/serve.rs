@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::redis_link::Redis;
 use crate::roles::Census;
 use crate::status::Status;
+use crate::stop::{Stops, TakeOver};
 use crate::view;
 
 /// How long requests that are in hand may take once shutdown is requested: a client that never ends its own is left.
@@ -33,7 +34,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(4);
 /// # Errors
 /// Something that it cannot start with.
 pub async fn serve(args: GatewayArgs, node: Node) -> anyhow::Result<()> {
-    let backend: Arc<dyn Backend> = Arc::new(redis(&args)?);
+    let redis = Arc::new(redis(&args)?);
+    let stops = Stops::read(&node.policy)?;
     let listener = listen(&args).await?;
     let door = args.door()?;
     let metrics = Metrics::register(&node.admin);
@@ -47,8 +49,14 @@ pub async fn serve(args: GatewayArgs, node: Node) -> anyhow::Result<()> {
         wired => wired?,
     };
     Census::count(status.clone(), metrics.clone(), &node.shutdown);
+    let backend: Arc<dyn Backend> = redis.clone();
     start_redis(&args, &backend, &node, &config, &status, &metrics);
-    serve_http(&args, listener, door, &node, config, status, metrics);
+    let (nats, view) = (node.nats.clone(), status.view.clone());
+    let (config, brake) = (config.clone(), redis.clone());
+    let takeover = TakeOver { brake: redis, node: node.clone(), config: config.clone(), view: view.clone() };
+    node.shutdown.spawn("takeover", takeover.run());
+    let commander = Commander { nats, config, view, stops, brake };
+    serve_http(&args, listener, door, &node, commander, status, metrics);
     wiring.hold();
     node.shutdown.requested().await;
     Ok(())
@@ -114,11 +122,11 @@ fn serve_http(
     listener: TcpListener,
     door: Door,
     node: &Node,
-    config: MeshConfig,
+    commander: Commander,
     status: Arc<Status>,
     metrics: Metrics,
 ) {
-    let commander = Commander { nats: node.nats.clone(), config: config.clone(), view: status.view.clone() };
+    let config = commander.config.clone();
     let api = Api { status, commander, nats: node.nats.clone(), config, admin: node.admin.clone(), metrics };
     let router = router(api, &Origins(args.cors_origin.clone()), door);
     if let Ok(address) = listener.local_addr() {

@@ -19,6 +19,7 @@ mod guide;
 mod letters;
 mod oracle;
 mod settings;
+mod stop;
 mod support;
 mod survival;
 mod traces;

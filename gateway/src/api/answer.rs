@@ -51,6 +51,11 @@ pub enum Result {
         /// Why.
         refusal: Refusal,
     },
+    /// Nobody ruled it in time, so the backend was told to freeze without a ruling; the court will take that over.
+    Stopped {
+        /// The decision that it was told, as the court will make it; none when it is frozen as strictly already.
+        decision_id: Option<DecisionId>,
+    },
     /// It was not ruled in time; it will be.
     Pending,
 }
@@ -132,7 +137,9 @@ pub fn together(answers: &[Answer]) -> std::result::Result<Told, Problem> {
         .iter()
         .filter_map(|answer| match &answer.result {
             Result::Refused { refusal } => Some((&answer.portfolio, refusal)),
-            Result::Decided { .. } | Result::Unchanged { .. } | Result::Pending => None,
+            Result::Decided { .. } | Result::Unchanged { .. } | Result::Stopped { .. } | Result::Pending => {
+                None
+            }
         })
         .collect();
     let all = json!(answers);
@@ -143,11 +150,12 @@ pub fn together(answers: &[Answer]) -> std::result::Result<Told, Problem> {
         return Err(problem.with("refusal", json!(first)).with("decisions", all));
     }
     let pending = answers.iter().any(|answer| answer.result == Result::Pending);
+    let stopped = answers.iter().any(|answer| matches!(answer.result, Result::Stopped { .. }));
     let unchanged = answers.iter().all(|answer| matches!(answer.result, Result::Unchanged { .. }));
     let mut document = answers.first().map(|first| json!(first)).unwrap_or_default();
     document["success"] = json!(!pending);
     document["decisions"] = all;
-    if pending {
+    if pending || stopped {
         document["pending"] = json!(true);
         return Ok(Told::Accepted(document));
     }

@@ -25,12 +25,15 @@ use super::auth::Caller;
 use super::order::Asked;
 use super::problem::{Kind, Problem};
 use crate::retained;
+use crate::stop::{Brake, Stops};
 use crate::view::View;
 
 /// How long the call waits for the ruling.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long storing the command may take.
 const STORING: Duration = Duration::from_secs(5);
+/// How long a freeze waits for its ruling before the backend is told without one.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
 /// How many portfolios are commanded at once.
 const AT_ONCE: usize = 64;
 
@@ -43,6 +46,10 @@ pub struct Commander {
     pub config: MeshConfig,
     /// Where rulings are seen.
     pub view: Arc<View>,
+    /// What a freeze comes to that nobody rules on.
+    pub stops: Stops,
+    /// Where it is told.
+    pub brake: Arc<dyn Brake>,
 }
 
 impl Commander {
@@ -106,6 +113,8 @@ impl Commander {
         command: Command,
     ) -> Result<Answer, Problem> {
         let event = event(id, portfolio.clone(), command.clone(), self.nats.clock.now());
+        let freezes = matches!(command.order, Order::Freeze { .. });
+        let (storing, patience) = if freezes { (STOP_PATIENCE, STOP_PATIENCE) } else { (STORING, PATIENCE) };
         let span = info_span!(
             parent: None, "command", otel.kind = "producer", trace_id = %event.trace_id, portfolio = %portfolio,
             messaging.system = "nats", messaging.operation.name = "command", messaging.message.id = %id,
@@ -117,17 +126,45 @@ impl Commander {
             if self.view.has_ruled(&event.portfolio, id) {
                 return Ok(self.recall(&event.portfolio, id).await);
             }
-            self.store(&event, &headers).await?;
-            Ok(self.ruling(id).await)
+            self.store(&event, &headers, storing).await?;
+            Ok(self.ruling(id, patience).await)
         };
-        let result = match ruling.instrument(span).await? {
-            Some(ruling) => of_ruling(&command, &ruling)?,
-            None => Outcome::Pending,
+        let result = match ruling.instrument(span).await {
+            Ok(Some(ruling)) => of_ruling(&command, &ruling)?,
+            Ok(None) | Err(Problem { kind: Kind::Unreachable, .. }) if freezes => self.stop(&event).await?,
+            Ok(None) => Outcome::Pending,
+            Err(problem) => return Err(problem),
         };
         Ok(Answer { portfolio, event_id: id, result })
     }
 
-    async fn store(&self, event: &Event, headers: &async_nats::HeaderMap) -> Result<(), Problem> {
+    /// Tells the backend to freeze without a ruling: nobody is there who gives one.
+    async fn stop(&self, order: &Event) -> Result<Outcome, Problem> {
+        let told = async {
+            let stop = self.stops.on(order, self.view.ledger(&order.portfolio).as_deref())?;
+            self.brake.stop(&stop).await?;
+            anyhow::Ok(stop)
+        };
+        match told.await {
+            Ok(stop) => {
+                warn!(portfolio = %order.portfolio, event_id = %order.id, "frozen without a ruling");
+                Ok(Outcome::Stopped { decision_id: stop.freeze.map(|freeze| freeze.decision_id) })
+            }
+            Err(failed) => {
+                error!(portfolio = %order.portfolio, "nobody rules, and Redis cannot be told either: {failed:#}");
+                let detail =
+                    format!("nobody rules on it, and Redis cannot be told either: {failed:#}; send it again");
+                Err(Problem::new(Kind::Unreachable, detail))
+            }
+        }
+    }
+
+    async fn store(
+        &self,
+        event: &Event,
+        headers: &async_nats::HeaderMap,
+        patience: Duration,
+    ) -> Result<(), Problem> {
         // The client would keep the command and send it whenever it is connected again, long after we said that it failed.
         if !self.nats.is_connected() {
             return Err(Problem::new(
@@ -139,7 +176,7 @@ impl Commander {
         let subject = self.nats.subjects.event(slot, &event.portfolio, EventKind::Command);
         let payload = event.to_bytes().map_err(|failed| Problem::new(Kind::Internal, failed.to_string()))?;
         let stored =
-            publish_until_stored(&self.nats, &subject, headers, &Bytes::from(payload), STORING).await;
+            publish_until_stored(&self.nats, &subject, headers, &Bytes::from(payload), patience).await;
         match stored {
             Ok(stored) => {
                 if let Stored::Duplicate(sequence) = stored {
@@ -190,8 +227,8 @@ impl Commander {
         }
     }
 
-    async fn ruling(&self, id: EventId) -> Option<Arc<Ruling>> {
-        let deadline = Instant::now() + PATIENCE;
+    async fn ruling(&self, id: EventId, patience: Duration) -> Option<Arc<Ruling>> {
+        let deadline = Instant::now() + patience;
         let mut changes = self.view.changes();
         loop {
             if let Some(ruling) = self.view.ruled(id) {

@@ -88,7 +88,7 @@ impl Kind {
 /// A problem document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
-    kind: Kind,
+    pub(super) kind: Kind,
     detail: String,
     errors: Vec<Mistake>,
     more: Map<String, Value>,

@@ -15,7 +15,7 @@ use crate::emit::encode::OutEntry;
 use crate::keys::{DECISION_MADE, FEDERATION_HEALTH, Keys, SOURCE};
 
 /// About how many entries each stream keeps.
-const MAX_ENTRIES: usize = 10_000;
+pub(super) const MAX_ENTRIES: usize = 10_000;
 /// How many documents are renewed at once.
 const DOCUMENTS_AT_ONCE: usize = 100;
 
@@ -57,7 +57,7 @@ impl RedisDownstream {
 
     async fn write_batch(&mut self, identity: &str, batch: &Batch) -> Result<Written> {
         let mut call = self.write.prepare_invoke();
-        call.key(self.keys.position()).key(self.keys.stream(DECISION_MADE));
+        call.key(self.keys.position()).key(self.keys.stream(DECISION_MADE)).key(self.keys.stops());
         call.arg(identity).arg(batch.base.0).arg(batch.through.0).arg(MAX_ENTRIES);
         call.arg(self.document_ttl.as_secs()).arg(DECISION_MADE).arg(SOURCE).arg(batch.rulings.len());
         for ruling in &batch.rulings {
@@ -77,7 +77,7 @@ impl RedisDownstream {
     async fn renew_documents(&mut self, documents: &[Document]) -> Result<()> {
         for some in documents.chunks(DOCUMENTS_AT_ONCE) {
             let mut call = self.refresh.prepare_invoke();
-            call.key(self.keys.position()).arg(self.document_ttl.as_secs());
+            call.key(self.keys.position()).key(self.keys.stops()).arg(self.document_ttl.as_secs());
             for document in some {
                 call.key(self.keys.effective(&document.portfolio));
                 call.arg(document.portfolio.as_str()).arg(document.version.0).arg(&document.json);
