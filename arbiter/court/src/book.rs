@@ -1,7 +1,10 @@
 //! What a ruling books whatever it decides: who was heard, what they remember, what was ruled, whether equity is
 //! believed. Everything here is bounded.
 
+use std::collections::BTreeMap;
+
 use proto::event::{Body, Source};
+use proto::id::Role;
 use proto::ledger::{Direction, Equity, Ledger, Ruled};
 use proto::number::Usd;
 use proto::ruling::Heard;
@@ -22,17 +25,26 @@ const FIRED_MOST: usize = 256;
 
 /// Books the event and the hearing.
 pub(crate) fn enter(draft: &mut Draft) {
-    let (before, now) = (&draft.matter.before, draft.now);
-    draft.after.version = before.version.next();
+    let now = draft.now;
+    draft.after.version = draft.after.version.next();
     draft.after.at = now;
     ruled(draft);
     equity(draft);
     guardians(draft);
-    memories(draft);
+    alarms(draft);
     draft.after.research.retain(|_, given| now.since(*given) <= RESEARCH_MEMORY);
 }
 
-/// Books how the effective values went, and forgets what is too old to count.
+/// Books what each heard role remembers. A role that was not heard keeps its memory.
+pub(crate) fn memories(ledger: &mut Ledger, terms: &Terms, roles: &BTreeMap<Role, Heard>) {
+    for (role, heard) in roles.iter().filter(|(role, _)| terms.seats.contains_key(*role)) {
+        if let Heard::Verdict { verdict, .. } = heard {
+            ledger.memories.insert(role.clone(), verdict.memory.clone());
+        }
+    }
+}
+
+/// Books how the effective values went.
 pub(crate) fn changes(ledger: &mut Ledger, effective: &Values, now: Time) {
     for kind in Kind::ALL {
         let (was, is) = (ledger.effective.get(kind), effective.get(kind));
@@ -45,6 +57,10 @@ pub(crate) fn changes(ledger: &mut Ledger, effective: &Values, now: Time) {
             change(ledger, kind, direction, now);
         }
     }
+}
+
+/// Forgets what is too old, or too much, to count.
+pub(crate) fn forget(ledger: &mut Ledger, now: Time) {
     for changes in ledger.changes.values_mut() {
         changes.loosenings.retain(|at| now.since(*at) < FLAP_WINDOW);
         changes.reversals.retain(|at| now.since(*at) < REVERSAL_WINDOW);
@@ -69,15 +85,17 @@ fn change(ledger: &mut Ledger, kind: Kind, direction: Direction, now: Time) {
 
 /// Remembers the event: ruling it again would count it twice.
 fn ruled(draft: &mut Draft) {
-    let event = &draft.matter.event;
     let ruled = &mut draft.after.ruled;
-    match &event.source {
+    match &draft.event.source {
         Source::Redis { stream, entry, .. } => {
-            let latest = ruled.entries.entry(stream.clone()).or_default();
-            *latest = (*latest).max(*entry);
+            if let Some(latest) = ruled.entries.get_mut(stream) {
+                *latest = (*latest).max(*entry);
+            } else {
+                ruled.entries.insert(stream.clone(), *entry);
+            }
         }
         Source::Operator | Source::Clock => {
-            ruled.recent.push(event.id);
+            ruled.recent.push(draft.event.id);
             let surplus = ruled.recent.len().saturating_sub(Ruled::RECENT);
             ruled.recent.drain(..surplus);
         }
@@ -86,9 +104,9 @@ fn ruled(draft: &mut Draft) {
 
 /// A jump of equity makes snapshots suspect until enough of them agree.
 fn equity(draft: &mut Draft) {
-    let Body::Snapshot(snapshot) = &draft.matter.event.body else { return };
+    let Body::Snapshot(snapshot) = &draft.event.body else { return };
     let seen = snapshot.total_equity;
-    let suspect_for = match draft.matter.before.equity {
+    let suspect_for = match draft.after.equity {
         None => 0,
         Some(last) if jumps(draft.terms, last.seen, seen) => draft.terms.suspect_confirm,
         Some(last) => last.suspect_for.saturating_sub(1),
@@ -104,25 +122,26 @@ fn jumps(terms: &Terms, last: Usd, seen: Usd) -> bool {
 }
 
 fn guardians(draft: &mut Draft) {
-    let heard: Vec<_> = draft.guardians().filter(|role| draft.is_heard(role)).cloned().collect();
-    draft.after.heard.extend(heard);
+    for role in draft.guardians() {
+        if draft.is_heard(role) && !draft.after.heard.contains(role) {
+            draft.after.heard.insert(role.clone());
+        }
+    }
 }
 
-/// Takes over what each heard role remembers and when it wants to be woken. A role that was not heard keeps its memory,
-/// and an alarm of it that went off unheard is put off.
-fn memories(draft: &mut Draft) {
+/// Books when each heard role wants to be woken. An alarm of one that was not heard, and that went off, is put off.
+fn alarms(draft: &mut Draft) {
     let (now, retry) = (draft.now, draft.now.after(draft.terms.due_retry));
-    for (role, seat) in &draft.terms.seats {
-        if let Some(Heard::Verdict { verdict, .. }) = draft.matter.hearing.roles.get(role) {
-            draft.after.memories.insert(role.clone(), verdict.memory.clone());
-            draft.after.wakes.remove(role);
-            let wake_at = verdict.wake_at.filter(|_| wakes(seat));
+    for (role, _) in draft.terms.seats.iter().filter(|(_, seat)| wakes(seat)) {
+        let alarm = match draft.statement(role) {
             // An alarm in the past would go off again and again.
-            let wake_at = wake_at.map(|at| if at > now { at } else { retry });
-            draft.after.wakes.extend(wake_at.map(|at| (role.clone(), at)));
-        } else if let Some(at) = draft.after.wakes.get_mut(role).filter(|at| **at <= now) {
-            *at = retry;
-        }
+            Some(said) => said.wake_at.map(|at| if at > now { at } else { retry }),
+            None => draft.after.wakes.get(role).map(|at| if *at > now { *at } else { retry }),
+        };
+        let _ = match alarm {
+            Some(at) => draft.after.wakes.insert(role.clone(), at),
+            None => draft.after.wakes.remove(role),
+        };
     }
     draft.after.wakes.retain(|role, _| draft.terms.seats.get(role).is_some_and(wakes));
 }

@@ -2,6 +2,7 @@
 
 use proto::decision::DecisionType;
 use proto::hold::Hold;
+use proto::id::DecisionId;
 use proto::ledger::{Direction, Ledger};
 use proto::proposal::Bound;
 use proto::ruling::{Finding, Outcome};
@@ -15,15 +16,19 @@ use crate::{book, freeze, payload};
 
 /// Settles what is in effect, and tells what changed, in the order in which it goes out.
 pub(crate) fn tell(draft: &mut Draft) {
-    let values = effective(&draft.after);
-    book::changes(&mut draft.after, &values, draft.now);
-    draft.after.effective = values;
-    freeze::settle(draft);
-    for kind in Kind::ALL {
-        tell_value(draft, kind);
+    // Whatever is in effect follows from the owners' values and the holds, and a move is noted of each of their changes.
+    if !draft.moves.is_empty() {
+        let values = effective(draft.after);
+        book::changes(draft.after, &values, draft.now);
+        let was = std::mem::replace(&mut draft.after.effective, values);
+        let mut lifts = freeze::settle(draft);
+        for kind in Kind::ALL {
+            tell_value(draft, was.get(kind), lifts.take_if(|_| kind == Kind::Mode));
+        }
+        name_in_holds(draft);
+        order(draft);
     }
-    name_in_holds(draft);
-    order(draft);
+    book::forget(draft.after, draft.now);
 }
 
 /// What became of each proposal: exactly one of three.
@@ -45,15 +50,14 @@ fn outcome(draft: &Draft, motion: Motion) -> Outcome {
 }
 
 /// A decision with the full effective set of a kind, when that changed. The end of a freeze is told with the mode.
-fn tell_value(draft: &mut Draft, kind: Kind) {
-    let before = &draft.matter.before;
-    let (was, is) = (before.effective.get(kind), draft.after.effective.get(kind));
-    let end_moved = kind == Kind::Mode && mode_end(before) != mode_end(&draft.after);
+fn tell_value(draft: &mut Draft, was: Value, lifts: Option<Vec<DecisionId>>) {
+    let kind = was.kind();
+    let is = draft.after.effective.get(kind);
+    let end_moved = kind == Kind::Mode && draft.mode_end != mode_end(draft.after);
     let moved = if was != is || end_moved { mover(draft, &was, &is) } else { None };
-    let lifts = if kind == Kind::Mode { freeze::lifted(draft) } else { None };
     let lifter = lifts.as_ref().and_then(|_| first(draft, |step| step.shows == Shows::Lift));
     let Some(by) = moved.or(lifter).cloned() else { return };
-    let remaining = mode_end(&draft.after).map(|until| until.since(draft.now));
+    let remaining = mode_end(draft.after).map(|until| until.since(draft.now));
     let is_lift = lifts.is_some();
     let payload = payload::value(&is, draft.terms, remaining, lifts.unwrap_or_default());
     let decision = draft.decide(by, &kind.to_string(), payload);
@@ -81,7 +85,7 @@ fn first<'d>(draft: &'d Draft, which: impl Fn(&Move) -> bool) -> Option<&'d By> 
 }
 
 /// When the effective mode runs out by itself: the latest end of all that ask for it; none is until changed.
-fn mode_end(ledger: &Ledger) -> Option<Time> {
+pub(crate) fn mode_end(ledger: &Ledger) -> Option<Time> {
     let mode: Mode = ledger.effective.mode;
     let by_owner = (ledger.owned.mode == mode).then(|| ledger.timed_mode.map(|timed| timed.until));
     let holds = |hold: &Hold| match &hold.bound {

@@ -2,31 +2,38 @@
 
 use std::collections::BTreeMap;
 
+use proto::case::Statement;
 use proto::decision::{Author, Decision, DecisionType, Payload};
-use proto::event::EventKind;
+use proto::event::{Event, EventKind};
 use proto::hold::Hold;
 use proto::id::{DecisionId, HoldId, Role};
 use proto::ledger::{Direction, Fired, Ledger};
 use proto::proposal::{Bound, Proposal};
-use proto::ruling::{Heard, Refusal};
+use proto::ruling::Refusal;
 use proto::terms::{Seat, Terms};
 use proto::time::Time;
 use proto::value::{Kind, Value, Values};
 use proto::wire::Schema;
 
-use crate::book;
-use crate::matter::Matter;
+use crate::decisions::mode_end;
+use crate::deliberation::Voice;
 use crate::motion::{By, Loosening, Motion, Move, Shows, motions};
+use crate::{book, manual};
 
 /// A ruling in the making.
 pub(crate) struct Draft<'a> {
     pub(crate) terms: &'a Terms,
-    pub(crate) matter: &'a Matter,
+    pub(crate) event: &'a Event,
+    /// Who was asked; the proposals are among the motions.
+    voices: Vec<Voice>,
     /// The ledger's clock: it never goes back.
     pub(crate) now: Time,
     /// Whether this event is a snapshot that is not believed.
     pub(crate) suspect: bool,
-    pub(crate) after: Ledger,
+    /// When the mode in effect would have run out by itself, as the event found it.
+    pub(crate) mode_end: Option<Time>,
+    /// The state before the event, on its way to become the state after it.
+    pub(crate) after: &'a mut Ledger,
     pub(crate) motions: Vec<Motion>,
     /// Everything that changed a value of an owner or a hold: who may stand behind a decision.
     pub(crate) moves: Vec<Move>,
@@ -38,15 +45,25 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Takes up the matter: books what was heard, and lists what was asked.
-    pub(crate) fn open(terms: &'a Terms, matter: &'a Matter) -> Self {
+    /// Takes up an event: books what was heard, and lists what was asked.
+    pub(crate) fn open(
+        terms: &'a Terms,
+        event: &'a Event,
+        ledger: &'a mut Ledger,
+        mut voices: Vec<Voice>,
+    ) -> Self {
+        // The order in which they came cannot matter.
+        voices.sort_by(|one, other| one.role.cmp(&other.role));
+        let by_hand = manual::proposal(terms, event, ledger);
         let mut draft = Self {
             terms,
-            matter,
-            now: matter.before.at.max(matter.event.at),
+            event,
+            now: ledger.at.max(event.at),
             suspect: false,
-            after: matter.before.clone(),
-            motions: motions(matter, terms),
+            mode_end: mode_end(ledger),
+            after: ledger,
+            motions: motions(by_hand, &mut voices),
+            voices,
             moves: Vec::new(),
             loosening: Vec::new(),
             decisions: Vec::new(),
@@ -67,18 +84,24 @@ impl<'a> Draft<'a> {
 
     /// Whether the role was heard on this event.
     pub(crate) fn is_heard(&self, role: &Role) -> bool {
-        matches!(self.matter.hearing.roles.get(role), Some(Heard::Verdict { .. }))
+        self.statement(role).is_some()
+    }
+
+    /// What the role said; its proposals are among the motions.
+    pub(crate) fn statement(&self, role: &Role) -> Option<&Statement> {
+        self.voices.iter().find(|voice| voice.role == *role)?.statement.as_ref()
     }
 
     /// Whether the role is asked about this kind of event.
     pub(crate) fn is_interested(&self, role: &Role) -> bool {
-        let kind = self.matter.event.kind();
+        let kind = self.event.kind();
         self.terms.seats.get(role).is_some_and(|seat| seat.interests.contains(&kind))
     }
 
     /// The guardians' seats.
-    pub(crate) fn guardians(&self) -> impl Iterator<Item = &'a Role> {
-        self.terms.seats.iter().filter(|(_, seat)| seat.guardian).map(|(role, _)| role)
+    pub(crate) fn guardians(&self) -> impl Iterator<Item = &'a Role> + use<'a> {
+        let terms = self.terms;
+        terms.seats.iter().filter(|(_, seat)| seat.guardian).map(|(role, _)| role)
     }
 
     /// A guardian that should have been heard on this event and was not, or was not heard ever.
@@ -91,7 +114,7 @@ impl<'a> Draft<'a> {
 
     /// Why nothing may loosen on this event, whatever it is.
     pub(crate) fn unfit_to_loosen(&self) -> Option<Refusal> {
-        if self.matter.event.stale {
+        if self.event.stale {
             Some(Refusal::StaleInput)
         } else if self.suspect {
             Some(Refusal::SuspectInput)
@@ -116,7 +139,7 @@ impl<'a> Draft<'a> {
 
     /// What is in effect for one kind, as the draft stands.
     pub(crate) fn effective(&self, kind: Kind) -> Value {
-        effective(&self.after).get(kind)
+        effective(self.after).get(kind)
     }
 
     /// Sets an owner's value on somebody's word, and forgets what was on its way to being confirmed.
@@ -154,14 +177,14 @@ impl<'a> Draft<'a> {
 
     /// The id of the decision that follows when this author is granted this.
     pub(crate) fn decision_id(&self, author: &Author, of: DecisionType, subject: &str) -> DecisionId {
-        let event = self.matter.event.id.to_string();
+        let event = self.event.id.to_string();
         DecisionId::derive(&[&event, &author.to_string(), of.as_str(), subject])
     }
 
     /// Adds a decision.
     pub(crate) fn decide(&mut self, by: By, subject: &str, payload: Payload) -> DecisionId {
         let decision_id = self.decision_id(&by.author, payload.decision_type(), subject);
-        let event = &self.matter.event;
+        let event = self.event;
         self.decisions.push(Decision {
             schema: Schema::Decision,
             decision_id,

@@ -23,14 +23,12 @@ pub fn next_due(terms: &Terms, ledger: &Ledger) -> Option<Time> {
 
 /// When a hold has to be looked at: its end; shortly before it while its cause stands; and from its placing on when it
 /// stands without an end because nobody could judge it.
-fn hold_due(terms: &Terms, hold: &Hold) -> Vec<Time> {
-    if is_overdue(hold) {
-        return vec![hold.placed_at];
-    }
-    let Some(until) = hold.until else { return Vec::new() };
+fn hold_due(terms: &Terms, hold: &Hold) -> impl Iterator<Item = Time> {
+    let overdue = is_overdue(hold).then_some(hold.placed_at);
     let asks_early = hold.owner != Author::Manual && hold.standing == Standing::Present;
-    let early = hold.duration.filter(|_| asks_early).map(|duration| until.before(margin(terms, duration)));
-    early.into_iter().chain([until]).collect()
+    let timed = hold.until.zip(hold.duration).filter(|_| asks_early);
+    let early = timed.map(|(until, duration)| until.before(margin(terms, duration)));
+    [overdue, early, hold.until].into_iter().flatten()
 }
 
 /// A target that is past was looked at in vain: the next of its tries, at a fixed pace from the target on, so that other

@@ -3,7 +3,7 @@
 use proto::decision::{Author, DecisionType, Priority, Severity};
 use proto::event::EventKind;
 use proto::hold::{Hold, Standing};
-use proto::id::{HoldId, Role, RuleId};
+use proto::id::{Role, RuleId};
 use proto::ledger::{Direction, TimedMode};
 use proto::proposal::Bound;
 use proto::value::{Kind, Value};
@@ -18,17 +18,16 @@ const TIMED_MODE: RuleId = RuleId::new("court.timed-mode");
 
 /// Ends or extends the holds that are due.
 pub(crate) fn holds(draft: &mut Draft) {
-    let ids: Vec<HoldId> = draft.after.holds.keys().copied().collect();
-    for id in ids {
-        let Some(hold) = draft.after.holds.get(&id).cloned() else { continue };
-        let is_due = is_overdue(&hold) || hold.until.is_some_and(|until| until <= draft.now);
-        match &hold.owner {
-            Author::Manual if is_due => end(draft, &hold),
-            Author::Role(owner) if is_due => judge(draft, &owner.clone(), hold),
-            Author::Role(owner) if is_in_margin(draft.terms, &hold, draft.now) => {
-                renew_early(draft, &owner.clone(), hold);
-            }
-            Author::Manual | Author::Role(_) => {}
+    let (terms, now) = (draft.terms, draft.now);
+    let is_due = |hold: &Hold| is_overdue(hold) || hold.until.is_some_and(|until| until <= now);
+    let is_near = |hold: &&Hold| is_due(hold) || is_in_margin(terms, hold, now);
+    let near: Vec<Hold> = draft.after.holds.values().filter(is_near).cloned().collect();
+    for hold in near {
+        match hold.owner.clone() {
+            Author::Manual if is_due(&hold) => end(draft, &hold),
+            Author::Manual => {}
+            Author::Role(owner) if is_due(&hold) => judge(draft, &owner, hold),
+            Author::Role(owner) => renew_early(draft, &owner, hold),
         }
     }
 }
@@ -97,7 +96,7 @@ fn judge(draft: &mut Draft, owner: &Role, mut hold: Hold) {
 
 /// Before a hold ends whose cause stands, the timer asks; the backend counts too, and would end it by itself.
 fn renew_early(draft: &mut Draft, owner: &Role, mut hold: Hold) {
-    if draft.matter.event.kind() != EventKind::ClockDue || hold.standing != Standing::Present {
+    if draft.event.kind() != EventKind::ClockDue || hold.standing != Standing::Present {
         return;
     }
     if !draft.is_heard(owner) {

@@ -18,14 +18,20 @@ const ANNOUNCED_MOST: usize = 64;
 /// The end of what has none, where ends are compared.
 pub(crate) const NEVER: Time = Time::from_millis(i64::MAX);
 
-/// Settles the freeze in effect, and tells of it when the backend has to know.
-pub(crate) fn settle(draft: &mut Draft) {
+/// Settles the freeze in effect, and tells of it when the backend has to know. The FREEZE decisions that end with this
+/// ruling; none when trading is not set free by it.
+pub(crate) fn settle(draft: &mut Draft) -> Option<Vec<DecisionId>> {
     let was = draft.after.freeze.take();
     draft.after.freeze = met(draft.after.holds.values(), was.as_ref());
-    let Some(is) = &draft.after.freeze else { return };
-    if was.is_some_and(|was| !is_stricter(is, &was)) {
-        return;
+    let Some(is) = &draft.after.freeze else { return was.map(|was| was.announced) };
+    if was.is_none_or(|was| is_stricter(is, &was)) {
+        tell(draft);
     }
+    None
+}
+
+fn tell(draft: &mut Draft) {
+    let Some(is) = &draft.after.freeze else { return };
     let moves = draft.moves.iter().filter(|step| step.shows == Shows::Freeze);
     let place = |step: &&Move| is.holds.iter().position(|id| Some(*id) == step.hold);
     let Some(by) = moves.min_by_key(|step| place(step).unwrap_or(usize::MAX)).map(|step| step.by.clone())
@@ -39,14 +45,6 @@ pub(crate) fn settle(draft: &mut Draft) {
         let surplus = (freeze.announced.len() + 1).saturating_sub(ANNOUNCED_MOST);
         freeze.announced.drain(..surplus);
         freeze.announced.push(decision);
-    }
-}
-
-/// The FREEZE decisions that end with this ruling; none when trading is not set free by it.
-pub(crate) fn lifted(draft: &Draft) -> Option<Vec<DecisionId>> {
-    match (&draft.matter.before.freeze, &draft.after.freeze) {
-        (Some(was), None) => Some(was.announced.clone()),
-        (Some(_), Some(_)) | (None, _) => None,
     }
 }
 

@@ -26,18 +26,21 @@ pub(crate) struct Asked {
 
 /// Step 2: what is said of causes is noted in their holds; then holds that are due are ended or extended.
 pub(crate) fn settle(draft: &mut Draft) {
-    draft.each_open(|draft, motion| match motion.proposal.ask.clone() {
+    draft.each_open(|draft, motion| match &motion.proposal.ask {
         Ask::Freeze { duration, severity, affected_subsystems, requires_manual_review }
             if motion.from != Author::Manual =>
         {
-            let bound = Bound::Freeze { severity, affected_subsystems: sorted(affected_subsystems) };
+            let (severity, affected_subsystems) = (*severity, sorted(affected_subsystems.clone()));
+            let bound = Bound::Freeze { severity, affected_subsystems };
+            let (duration, requires_manual_review) = (*duration, *requires_manual_review);
             restate(draft, motion, Asked { bound, duration, requires_manual_review, person: None });
         }
         Ask::Hold { bound } => {
+            let bound = bound.clone();
             let asked = Asked { bound, duration: None, requires_manual_review: false, person: None };
             restate(draft, motion, asked);
         }
-        Ask::Clear { cause, kind } => note_absence(draft, &cause, kind),
+        Ask::Clear { cause, kind } => note_absence(draft, cause, *kind),
         // Operators' freezes come with their other orders.
         Ask::Freeze { .. } | Ask::Set { .. } | Ask::Research { .. } | Ask::Release { .. } => {}
     });
@@ -124,7 +127,7 @@ pub(crate) fn place(draft: &mut Draft, motion: &mut Motion, asked: Asked) {
         duration: asked.duration,
         until: asked.duration.map(|duration| draft.now.after(duration)),
         standing: Standing::Present,
-        event_id: draft.matter.event.id,
+        event_id: draft.event.id,
         decision_id: None,
         reason: proposal.reason(),
     };
@@ -142,7 +145,7 @@ pub(crate) fn hold_id(draft: &Draft, cause: &RuleId, bound: &Bound) -> HoldId {
         Bound::Loosening => "loosening".to_owned(),
         Bound::Value { at } => at.kind().to_string(),
     };
-    let event = &draft.matter.event;
+    let event = &draft.event;
     HoldId::derive(&[event.portfolio.as_str(), cause.as_str(), &what, &event.id.to_string()])
 }
 

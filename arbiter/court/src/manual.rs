@@ -5,7 +5,7 @@ mod wanted;
 
 use proto::command::{Command, Order, Rank};
 use proto::decision::{Author, Priority};
-use proto::event::Body;
+use proto::event::{Body, Event};
 use proto::hold::Hold;
 use proto::id::{HoldId, RuleId};
 use proto::ledger::{Direction, Ledger};
@@ -17,7 +17,6 @@ use proto::value::{Kind, Mode, Value};
 
 use crate::draft::Draft;
 use crate::holds::{Asked, place, restate, sorted};
-use crate::matter::Matter;
 use crate::motion::{By, Motion};
 use wanted::{Wanted, loosest};
 
@@ -27,9 +26,8 @@ const FREEZE: RuleId = RuleId::new("manual.freeze");
 const RELEASE: RuleId = RuleId::new("manual.release");
 
 /// The command as a proposal, so that it is ruled and recorded like any other.
-pub(crate) fn proposal(matter: &Matter, terms: &Terms) -> Option<Proposal> {
-    let Body::Command(command) = &matter.event.body else { return None };
-    let ledger = &matter.before;
+pub(crate) fn proposal(terms: &Terms, event: &Event, ledger: &Ledger) -> Option<Proposal> {
+    let Body::Command(command) = &event.body else { return None };
     let (rule, ask) = match &command.order {
         Order::SetMode { mode, duration, .. } => {
             (MODE, Ask::Set { value: Value::Mode(*mode), duration: *duration })
@@ -52,7 +50,7 @@ pub(crate) fn proposal(matter: &Matter, terms: &Terms) -> Option<Proposal> {
 
 /// Step 5 for a command.
 pub(crate) fn obey(draft: &mut Draft, motion: &mut Motion) {
-    let Body::Command(command) = &draft.matter.event.body else { return };
+    let Body::Command(command) = &draft.event.body else { return };
     if let Err(refusal) = order(draft, motion, command) {
         motion.refuse(refusal);
     }

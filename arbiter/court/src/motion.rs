@@ -5,13 +5,11 @@ use proto::hold::Hold;
 use proto::id::{HoldId, RuleId};
 use proto::ledger::Direction;
 use proto::proposal::Proposal;
-use proto::ruling::{Heard, Refusal};
-use proto::terms::Terms;
+use proto::ruling::Refusal;
 use proto::time::Period;
 use proto::value::{Kind, Value};
 
-use crate::manual;
-use crate::matter::Matter;
+use crate::deliberation::Voice;
 
 /// A proposal on its way through the steps.
 pub(crate) struct Motion {
@@ -111,16 +109,12 @@ impl By {
     }
 }
 
-/// All that was asked, in the order of the roles' names: the order of arrival cannot matter.
-pub(crate) fn motions(matter: &Matter, terms: &Terms) -> Vec<Motion> {
-    let by_hand = manual::proposal(matter, terms).map(|proposal| (Author::Manual, 0, proposal));
-    let by_roles = matter.hearing.roles.iter().flat_map(|(role, heard)| {
-        let proposals = match heard {
-            Heard::Verdict { verdict, .. } => verdict.proposals.as_slice(),
-            Heard::Absent { .. } => &[],
-        };
-        let said = proposals.iter().cloned().enumerate();
-        said.map(|(place, proposal)| (Author::Role(role.clone()), place, proposal))
+/// All that was asked: by hand, and by the roles in the order of their names. The voices keep the rest of what they said.
+pub(crate) fn motions(by_hand: Option<Proposal>, voices: &mut [Voice]) -> Vec<Motion> {
+    let by_hand = by_hand.map(|proposal| (Author::Manual, 0, proposal));
+    let by_roles = voices.iter_mut().flat_map(|Voice { role, statement }| {
+        let proposals = statement.iter_mut().flat_map(|said| std::mem::take(&mut said.proposals));
+        proposals.enumerate().map(|(place, proposal)| (Author::Role(role.clone()), place, proposal))
     });
     let numbered = by_hand.into_iter().chain(by_roles).enumerate();
     numbered

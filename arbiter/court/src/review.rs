@@ -13,20 +13,23 @@ use crate::motion::{By, Loosening, Motion};
 use crate::{holds, standing};
 
 /// Grants what passes the review, and refuses the rest.
-pub(crate) fn hear(draft: &mut Draft) {
+pub(crate) fn hear(draft: &mut Draft, review: Option<&HeardReview>) {
+    let waiting = std::mem::take(&mut draft.loosening);
+    if waiting.is_empty() {
+        return;
+    }
     let reviewer = reviewer(draft);
-    let vetoes = opinion(draft, &reviewer);
-    let waiting = draft.loosening.clone();
+    let vetoes = review.and_then(|review| opinion(review, &reviewer));
+    let mut motions = std::mem::take(&mut draft.motions);
     for loosening in waiting {
-        let mut motions = std::mem::take(&mut draft.motions);
         if let Some(motion) = motions.get_mut(loosening.motion) {
             match vetoes {
                 None => motion.refuse(Refusal::GuardianAbsent { role: reviewer.clone() }),
                 Some(vetoes) => weigh(draft, motion, &loosening, &reviewer, vetoes),
             }
         }
-        draft.motions = motions;
     }
+    draft.motions = motions;
 }
 
 fn weigh(draft: &mut Draft, motion: &mut Motion, loosening: &Loosening, reviewer: &Role, vetoes: &[Veto]) {
@@ -49,8 +52,8 @@ fn reviewer(draft: &Draft) -> Role {
 }
 
 /// What the reviewer forbids; none when it was not heard.
-fn opinion<'a>(draft: &Draft<'a>, reviewer: &Role) -> Option<&'a [Veto]> {
-    match draft.matter.hearing.review.as_ref()? {
+fn opinion<'r>(review: &'r HeardReview, reviewer: &Role) -> Option<&'r [Veto]> {
+    match review {
         HeardReview::Opinion { role, vetoes, .. } => (role == reviewer).then_some(vetoes.as_slice()),
         HeardReview::Absent { .. } => None,
     }
@@ -92,7 +95,7 @@ fn hold(draft: &mut Draft, veto: &Veto, by: By, decision: DecisionId) {
         duration: None,
         until: None,
         standing: Standing::Present,
-        event_id: draft.matter.event.id,
+        event_id: draft.event.id,
         decision_id: Some(decision),
         reason: by.reason.clone(),
     };
