@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proto::id::Sequence;
 
 /// The events of a slot that are in hand, and what follows from them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Watermark {
     read: u64,
     in_hand: BTreeSet<u64>,

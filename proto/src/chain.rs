@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{PortfolioId, RulingHash, Version};
 
 /// The end of a portfolio's chain of counted rulings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Chain {
     /// The latest counted ruling; 0 before the first.
     pub version: Version,
