@@ -163,7 +163,7 @@ impl Slot {
     }
 
     /// Republishes what a stop left out; asks until the leader answers or shutdown is requested.
-    async fn announce_missing(&self, head: &Ruling) {
+    pub(crate) async fn announce_missing(&self, head: &Ruling) {
         let mut backoff = Backoff::usual();
         while let Err(failed) = self.bailiff.announce_missing(head).await {
             warn!(portfolio = %head.portfolio, "cannot tell which decisions are out: {failed:#}");
