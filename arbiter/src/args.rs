@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mesh::args::MeshArgs;
+use mesh::lease::Leasing;
 use proto::time::Period;
 
 /// Takes events in order per portfolio, asks the roles, rules, and appends the rulings
@@ -14,6 +15,10 @@ pub struct Args {
 
     #[command(flatten)]
     pub(crate) round: RoundArgs,
+
+    /// Whether slots are shared with other arbiters; `off` works every slot, whoever else does
+    #[arg(long, env = "FED_LEASES", value_enum, default_value_t, value_name = "WORD")]
+    pub(crate) leases: Leasing,
 }
 
 /// How a round is held, and how much is in hand at once.

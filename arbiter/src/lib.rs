@@ -12,22 +12,31 @@ mod terms;
 mod timers;
 mod watermark;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
+use anyhow::Context as _;
+use futures::FutureExt as _;
 use mesh::Node;
+use mesh::lease::{Group, Lease};
 use mesh::roster::Roster;
+use mesh::shutdown::Shutdown;
+use mesh::streams::MeshConfig;
+use proto::id::Slot as SlotNumber;
 use tokio::sync::Semaphore;
 
+use crate::args::RoundArgs;
 use crate::bailiff::Bailiff;
 use crate::bench::Bench;
 use crate::metrics::Metrics;
 use crate::round::Court;
 use crate::slot::Slot;
 use crate::terms::TermsBook;
+use crate::timers::Timers;
 
 pub use crate::args::Args;
 
-/// Works every slot until shutdown is requested.
+/// Shares the slots with all other arbiters, and works those that it holds, until shutdown is requested.
 ///
 /// # Errors
 /// Something that it cannot start with.
@@ -46,25 +55,47 @@ pub async fn work(args: Args, node: Node) -> anyhow::Result<()> {
         args: args.round.clone(),
         metrics: metrics.clone(),
     };
-    for number in config.slots.all() {
-        let slot = Slot {
-            number,
-            nats: node.nats.clone(),
-            config: config.clone(),
-            terms: terms.clone(),
-            court: court.clone(),
-            bailiff: Bailiff { nats: node.nats.clone(), metrics: metrics.clone() },
-            metrics: metrics.clone(),
-            shutdown: node.shutdown.clone(),
-            condition: node.admin.condition(format!("slot {number}")),
-            timers: timers::Timers::default(),
-            queue_max: args.round.queue_max(),
-            in_flight: Arc::new(Semaphore::new(args.round.in_flight_max())),
-            watermark: std::sync::Mutex::default(),
-        };
-        node.shutdown.spawn(format!("slot {number}"), Arc::new(slot).work());
-    }
+    let slots: BTreeMap<Lease, SlotNumber> =
+        config.slots.all().map(|number| (Lease::named(&format!("slot-{number}")), number)).collect();
+    let group = Group { name: "arbiter", leases: slots.keys().cloned().collect() };
+    let slot = Slots { node: node.clone(), config: config.clone(), terms, court, metrics, args: args.round };
+    mesh::lease::share(&node, &config, group, args.leases, move |lease, shutdown| {
+        let slot = slots.get(lease).map(|number| slot.open(*number, shutdown));
+        async move { slot.context("a lease of no slot")?.work().await }.boxed()
+    });
     node.ready.hold();
     node.shutdown.requested().await;
     Ok(())
+}
+
+/// What every slot is opened with.
+struct Slots {
+    node: Node,
+    config: MeshConfig,
+    terms: TermsBook,
+    court: Court,
+    metrics: Metrics,
+    args: RoundArgs,
+}
+
+impl Slots {
+    /// A slot that knows nothing yet: whatever was known when it was held before is read again.
+    fn open(&self, number: SlotNumber, shutdown: Shutdown) -> Arc<Slot> {
+        let nats = self.node.nats.clone();
+        Arc::new(Slot {
+            number,
+            config: self.config.clone(),
+            terms: self.terms.clone(),
+            court: self.court.clone(),
+            bailiff: Bailiff { nats: nats.clone(), metrics: self.metrics.clone() },
+            nats,
+            metrics: self.metrics.clone(),
+            shutdown,
+            condition: self.node.admin.condition(format!("slot {number}")),
+            timers: Timers::default(),
+            queue_max: self.args.queue_max(),
+            in_flight: Arc::new(Semaphore::new(self.args.in_flight_max())),
+            watermark: Mutex::default(),
+        })
+    }
 }

@@ -53,11 +53,13 @@ struct Clerks {
 }
 
 impl Slot {
-    /// Works the slot until shutdown is requested: takes up every portfolio from RULINGS, then rules what comes.
+    /// Works the slot until it has to go to another arbiter or shutdown is requested: takes up every portfolio from RULINGS, then rules what comes.
     ///
     /// # Errors
     /// The heads of the slot could not be read.
     pub(crate) async fn work(self: Arc<Self>) -> anyhow::Result<()> {
+        // Whatever ends this work, the slot is then another's to be ready for.
+        let _while_held = self.condition.passing();
         self.condition.open("reading RULINGS");
         let heads = self.heads().await?;
         if let Some(strange) = self.foreign(&heads) {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use mesh::BadConfiguration;
 use mesh::args::{Cli, MeshArgs};
+use mesh::lease::Leasing;
 use proto::time::Period;
 
 use crate::accounts::Accounts;
@@ -49,6 +50,10 @@ pub struct GatewayArgs {
     /// Go on with a Redis whose maxmemory-policy is not noeviction: it may drop streams, and our position with them
     #[arg(long, env = "FED_ALLOW_EVICTION")]
     pub allow_eviction: bool,
+
+    /// Whether ingest and emit are shared with other gateways; `off` does both here, whoever else does
+    #[arg(long, env = "FED_LEASES", value_enum, default_value_t, value_name = "WORD")]
+    pub leases: Leasing,
 
     /// Where the HTTP API is served
     #[arg(long, env = "FED_HTTP_ADDR", default_value = "127.0.0.1:8001", value_name = "HOST:PORT")]

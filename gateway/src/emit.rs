@@ -86,6 +86,7 @@ impl Emit {
     /// # Errors
     /// None: it goes on for ever.
     pub async fn run(self) -> anyhow::Result<()> {
+        let _while_held = self.ready.passing();
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
         while !self.node.shutdown.is_requested() {
             let Err(failed) = self.session(&mut backoff).await else { continue };

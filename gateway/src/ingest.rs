@@ -82,6 +82,7 @@ impl Ingest {
     /// # Errors
     /// None: it goes on for ever.
     pub async fn run(self) -> anyhow::Result<()> {
+        let _while_held = self.ready.passing();
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
         while !self.node.shutdown.is_requested() {
             let Err(failed) = self.session(&mut backoff).await else { continue };

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use futures::FutureExt as _;
+use futures::future::try_join_all;
+use mesh::lease::{self, Group, Lease};
 use mesh::roster::Roster;
+use mesh::shutdown::Shutdown;
 use mesh::streams::{MeshConfig, check};
 use mesh::{BadConfiguration, Node};
 use tokio::net::TcpListener;
@@ -50,7 +54,15 @@ pub async fn serve(args: GatewayArgs, node: Node) -> anyhow::Result<()> {
     };
     Census::count(status.clone(), metrics.clone(), &node.shutdown);
     let backend: Arc<dyn Backend> = redis.clone();
-    start_redis(&args, &backend, &node, &config, &status, &metrics);
+    let bridge = Bridge {
+        args: args.clone(),
+        backend,
+        node: node.clone(),
+        config: config.clone(),
+        status: status.clone(),
+        metrics: metrics.clone(),
+    };
+    bridge.share();
     let (nats, view) = (node.nats.clone(), status.view.clone());
     let (config, brake) = (config.clone(), redis.clone());
     let takeover = TakeOver { brake: redis, node: node.clone(), config: config.clone(), view: view.clone() };
@@ -89,32 +101,49 @@ async fn look(node: &Node) -> anyhow::Result<(MeshConfig, Arc<Status>)> {
     Ok((config, Arc::new(Status { view, census, roster })))
 }
 
-fn start_redis(
-    args: &GatewayArgs,
-    backend: &Arc<dyn Backend>,
-    node: &Node,
-    config: &MeshConfig,
-    status: &Arc<Status>,
-    metrics: &Metrics,
-) {
-    let options = ingest::Options { max_event_age: args.max_event_age, max_skew: args.max_skew };
-    for feed in args.feeds() {
-        let name = format!("ingest {}", feed.kind);
-        let ingest = Ingest::new(
-            feed,
-            options,
-            backend.clone(),
-            node.clone(),
-            config.clone(),
-            status.view.clone(),
-            metrics.clone(),
-        );
-        node.shutdown.spawn(name, ingest.run());
+/// What one gateway at a time does; all of them serve HTTP.
+struct Bridge {
+    args: GatewayArgs,
+    backend: Arc<dyn Backend>,
+    node: Node,
+    config: MeshConfig,
+    status: Arc<Status>,
+    metrics: Metrics,
+}
+
+impl Bridge {
+    /// Shares both directions with all other gateways.
+    fn share(self) {
+        let (ingest, emit) = (Lease::named("ingest"), Lease::named("emit"));
+        let group = Group { name: "gateway", leases: [ingest.clone(), emit].into() };
+        let (node, config, leasing) = (self.node.clone(), self.config.clone(), self.args.leases);
+        lease::share(&node, &config, group, leasing, move |lease, shutdown| {
+            if *lease == ingest { self.ingest(shutdown).boxed() } else { self.emit(shutdown).boxed() }
+        });
     }
-    let options = emit::Options { keys: args.keys(), document_ttl: args.effective_ttl.into() };
-    let emit =
-        Emit::new(options, backend.clone(), node.clone(), config.clone(), status.clone(), metrics.clone());
-    node.shutdown.spawn("emit", emit.run());
+
+    /// Every feed, until the lease has to go to another gateway or shutdown is requested.
+    fn ingest(&self, shutdown: Shutdown) -> impl Future<Output = anyhow::Result<()>> + use<> {
+        let Self { args, .. } = self;
+        let options = ingest::Options { max_event_age: args.max_event_age, max_skew: args.max_skew };
+        let node = Node { shutdown, ..self.node.clone() };
+        let feeds = args.feeds().into_iter().map(|feed| {
+            let (config, view, metrics) =
+                (self.config.clone(), self.status.view.clone(), self.metrics.clone());
+            Ingest::new(feed, options, self.backend.clone(), node.clone(), config, view, metrics).run()
+        });
+        let feeds = try_join_all(feeds);
+        async move { feeds.await.map(drop) }
+    }
+
+    /// The decisions, until the lease has to go to another gateway or shutdown is requested.
+    fn emit(&self, shutdown: Shutdown) -> impl Future<Output = anyhow::Result<()>> + use<> {
+        let Self { args, .. } = self;
+        let options = emit::Options { keys: args.keys(), document_ttl: args.effective_ttl.into() };
+        let node = Node { shutdown, ..self.node.clone() };
+        let (config, status, metrics) = (self.config.clone(), self.status.clone(), self.metrics.clone());
+        Emit::new(options, self.backend.clone(), node, config, status, metrics).run()
+    }
 }
 
 fn serve_http(
