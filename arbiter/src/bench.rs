@@ -121,6 +121,7 @@ impl Bench {
             let subject = self.nats.subjects.review(role);
             let reply = request(&self.nats, subject, bytes, trace, self.timeout).await?;
             let opinion = Opinion::from_bytes(&reply.payload).map_err(|error| invalid(&error))?;
+            opinion.fits().map_err(|unfit| invalid(&unfit))?;
             if opinion.role == *role { Ok(opinion) } else { Err(invalid(&"another role answered")) }
         }
         .instrument(span)
@@ -172,7 +173,10 @@ impl Desk {
         for (index, ask) in batch.into_iter().enumerate() {
             let testimony = match &answers {
                 Ok((policy, answers)) => match answers.get(index) {
-                    Some(Answer::Verdict(verdict)) => Ok((policy.clone(), verdict.clone())),
+                    Some(Answer::Verdict(verdict)) => match verdict.fits() {
+                        Ok(()) => Ok((policy.clone(), verdict.clone())),
+                        Err(unfit) => Err(invalid(&unfit)),
+                    },
                     Some(Answer::Failed(error)) => Err(invalid(error)),
                     None => Err(invalid(&"fewer answers than cases")),
                 },

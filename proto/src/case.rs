@@ -251,6 +251,61 @@ impl ReviewCase {
     }
 }
 
+/// The most bytes of what a role answers to one case. A ruling holds each memory three times (said, before, after) and
+/// each proposal twice: with every role at this bound it still fits into a message.
+pub const ANSWER_MOST_BYTES: usize = 32 * 1024;
+/// How deep a memory may nest. It stands deeper in a ruling than in a verdict, and must be readable there too.
+pub const MEMORY_MOST_LEVELS: usize = 64;
+
+/// An answer that can be read, and cannot be taken into a ruling.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// It is too large.
+    #[error("the answer has {0} bytes, more than {ANSWER_MOST_BYTES}")]
+    TooLarge(usize),
+    /// Its memory is too deep.
+    #[error("the memory nests deeper than {MEMORY_MOST_LEVELS} levels")]
+    TooDeep,
+}
+
+impl Verdict {
+    /// Whether it can be taken into a ruling that can be stored, and read again.
+    ///
+    /// # Errors
+    /// It cannot, and why.
+    pub fn fits(&self) -> Result<(), Unfit> {
+        if is_deeper(&self.memory, MEMORY_MOST_LEVELS) {
+            return Err(Unfit::TooDeep);
+        }
+        fits(self)
+    }
+}
+
+impl Opinion {
+    /// Whether it can be taken into a ruling that can be stored.
+    ///
+    /// # Errors
+    /// It cannot, and why.
+    pub fn fits(&self) -> Result<(), Unfit> {
+        fits(self)
+    }
+}
+
+fn fits(answer: &impl Serialize) -> Result<(), Unfit> {
+    let bytes = serde_json::to_vec(answer).map_or(usize::MAX, |bytes| bytes.len());
+    if bytes > ANSWER_MOST_BYTES { Err(Unfit::TooLarge(bytes)) } else { Ok(()) }
+}
+
+fn is_deeper(value: &serde_json::Value, levels: usize) -> bool {
+    use serde_json::Value::{Array, Bool, Null, Number, Object, String};
+    let Some(below) = levels.checked_sub(1) else { return true };
+    match value {
+        Array(list) => list.iter().any(|value| is_deeper(value, below)),
+        Object(object) => object.values().any(|value| is_deeper(value, below)),
+        Null | Bool(_) | Number(_) | String(_) => false,
+    }
+}
+
 impl<M: Serialize> Verdict<M> {
     /// The same verdict as it goes over the wire.
     ///
@@ -259,5 +314,26 @@ impl<M: Serialize> Verdict<M> {
     pub fn untyped(self) -> Result<Verdict, serde_json::Error> {
         let memory = serde_json::to_value(self.memory)?;
         Ok(Verdict { proposals: self.proposals, memory, wake_at: self.wake_at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn verdict(memory: Value) -> Verdict {
+        Verdict { proposals: Vec::new(), memory, wake_at: None }
+    }
+
+    #[test]
+    fn an_answer_that_no_ruling_could_hold_is_unfit() {
+        let nested = |levels| (1..levels).fold(json!(0), |inner, _| json!([inner]));
+        assert_eq!(verdict(nested(MEMORY_MOST_LEVELS)).fits(), Ok(()));
+        assert_eq!(verdict(nested(MEMORY_MOST_LEVELS + 1)).fits(), Err(Unfit::TooDeep));
+        let text = |bytes| verdict(json!("x".repeat(bytes)));
+        assert_eq!(text(ANSWER_MOST_BYTES / 2).fits(), Ok(()));
+        assert!(matches!(text(ANSWER_MOST_BYTES).fits(), Err(Unfit::TooLarge(_))));
     }
 }
