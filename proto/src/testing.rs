@@ -1,6 +1,7 @@
 //! Builders for tests: the plainest event, snapshot, ledger; and a story that feeds events to one role.
 
 pub mod any;
+pub mod laws;
 
 use std::collections::BTreeMap;
 

@@ -3,6 +3,7 @@
 pub(crate) mod random;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use proto::case::{Verdict, Veto};
 use proto::command::{Command, Order, Person, Rank};
@@ -44,21 +45,35 @@ enum Review {
     Absent,
 }
 
+/// The revision that everybody in a test goes by.
+pub(crate) fn testing_policy() -> PolicyRevision {
+    static REVISION: LazyLock<PolicyRevision> = LazyLock::new(|| PolicyRevision::of("testing"));
+    REVISION.clone()
+}
+
 pub(crate) fn terms() -> Terms {
-    CourtPolicy::default().terms(PolicyRevision::of("testing"))
+    CourtPolicy::default().terms(testing_policy())
 }
 
 impl Story {
     /// A portfolio whose guardians were heard once.
     pub(crate) fn new() -> Self {
-        let mut story = Self::unheard();
+        Self::under(terms())
+    }
+
+    /// The same under other terms.
+    pub(crate) fn under(terms: Terms) -> Self {
+        let mut story = Self::begin(terms);
         story.snapshot().rule();
         story
     }
 
     /// A portfolio before its first ruling.
     pub(crate) fn unheard() -> Self {
-        let terms = terms();
+        Self::begin(terms())
+    }
+
+    fn begin(terms: Terms) -> Self {
         let ledger = genesis(&terms, PortfolioId::main());
         Self { terms, ledger, now: MONDAY, told: 0 }
     }
@@ -188,12 +203,18 @@ impl Round<'_> {
 
     /// Rules, audits the ruling, and goes on from it.
     pub(crate) fn rule(self) -> Ruling {
+        let ruling = self.pass();
+        audit(&ruling).unwrap();
+        ruling
+    }
+
+    /// Rules, and goes on from it, where so many rulings are made that to audit each would take long.
+    pub(crate) fn pass(self) -> Ruling {
         let mut matter = self.matter();
         if !for_review(&self.story.terms, &matter).is_empty() {
             matter.hearing.review = Some(self.review.heard());
         }
         let ruling = rule(&self.story.terms, matter);
-        audit(&ruling).unwrap();
         self.story.ledger = ruling.after.clone();
         ruling
     }
@@ -203,9 +224,7 @@ impl Review {
     fn heard(self) -> HeardReview {
         let role = Role::SUPERVISOR;
         match self {
-            Self::Opinion(vetoes) => {
-                HeardReview::Opinion { role, policy: PolicyRevision::of("testing"), vetoes }
-            }
+            Self::Opinion(vetoes) => HeardReview::Opinion { role, policy: testing_policy(), vetoes },
             Self::Absent => HeardReview::Absent { role, why: Absence::Timeout },
         }
     }
@@ -213,7 +232,7 @@ impl Review {
 
 pub(crate) fn heard(proposals: Vec<Proposal>) -> Heard {
     let verdict = Verdict { proposals, memory: serde_json::Value::Null, wake_at: None };
-    Heard::Verdict { policy: PolicyRevision::of("testing"), verdict }
+    Heard::Verdict { policy: testing_policy(), verdict }
 }
 
 /// Where an event of this kind comes from.
