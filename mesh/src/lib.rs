@@ -11,6 +11,7 @@ mod log;
 pub mod metric;
 pub mod nats;
 pub mod node;
+pub mod planted;
 pub mod policy;
 pub mod publish;
 pub mod reader;

@@ -1,6 +1,7 @@
 //! The role service: an [`Executive`] behind the NATS service API. A role's binary is [`main`] and nothing else.
 
 mod answer;
+mod office;
 mod service;
 
 use std::process::ExitCode;
@@ -10,6 +11,8 @@ use proto::case::Executive;
 
 use crate::args::{Cli, MeshArgs};
 
+pub use answer::Refused;
+pub use office::Office;
 pub use service::serve;
 
 /// Serves one executive role: it answers cases with verdicts, and remembers nothing

@@ -15,9 +15,11 @@ use crate::trace;
 
 /// A request that has no answer: told to the asker as a service error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refused {
-    pub(super) code: usize,
-    pub(super) why: String,
+pub struct Refused {
+    /// What kind of refusal, as in HTTP.
+    pub code: usize,
+    /// Why.
+    pub why: String,
 }
 
 const UNREADABLE: usize = 400;

@@ -21,18 +21,18 @@ use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use super::answer::{self, Refused};
+use super::answer::Refused;
+use super::office::Office;
 use crate::admin::Admin;
 use crate::metric;
 use crate::node::Node;
-use crate::policy::Section;
 
 /// What a role counts.
 #[derive(Debug, Clone)]
 pub(super) struct Metrics {
     cases: Family<Answered, Counter>,
     seconds: Histogram,
-    unreadable: Counter,
+    pub(super) unreadable: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -42,7 +42,7 @@ struct Answered {
 }
 
 impl Metrics {
-    fn new(admin: &Admin) -> Self {
+    pub(super) fn new(admin: &Admin) -> Self {
         let metrics =
             Self { cases: Family::default(), seconds: metric::seconds(), unreadable: Counter::default() };
         admin.register(|registry| {
@@ -83,14 +83,7 @@ enum Asked {
 /// # Errors
 /// The policy's section holds mistakes, or NATS does not take the service.
 pub async fn serve<E: Executive>(node: &Node, concurrency: usize) -> anyhow::Result<()> {
-    // Leaked once, for a name that lives as long as the process.
-    let role: &'static str = String::from(E::ROLE).leak();
-    let section = node.policy.section::<E::Policy>(role)?;
-    let work = Work::<E> {
-        section,
-        metrics: Metrics::new(&node.admin),
-        slots: Arc::new(Semaphore::new(concurrency)),
-    };
+    let work = Work { office: Office::<E>::open(node)?, slots: Arc::new(Semaphore::new(concurrency)) };
     let service = start::<E>(node).await?;
     let evaluate = endpoint(&service, "evaluate", node.nats.subjects.evaluate(&E::ROLE)).await?;
     let mut attending = JoinSet::new();
@@ -102,7 +95,7 @@ pub async fn serve<E: Executive>(node: &Node, concurrency: usize) -> anyhow::Res
     // Subscribing returns before the server knows: ready is only who can be found.
     node.nats.connection()?.round_trip().await.context("the service cannot be announced")?;
     node.ready.hold();
-    info!(role, "serving");
+    info!(role = %E::ROLE, "serving");
     tokio::select! {
         () = node.shutdown.requested() => {}
         Some(_) = attending.join_next() => bail!("an endpoint of the service ended"),
@@ -137,8 +130,7 @@ async fn endpoint(service: &Service, name: &str, subject: String) -> anyhow::Res
 
 /// All that a request needs to be answered.
 struct Work<E: Executive> {
-    section: Section<E::Policy>,
-    metrics: Metrics,
+    office: Office<E>,
     slots: Arc<Semaphore>,
 }
 
@@ -163,8 +155,8 @@ impl<E: Executive> Work<E> {
         let headers = request.message.headers.as_ref().unwrap_or(&none);
         let payload = &request.message.payload;
         let answer = match asked {
-            Asked::Evaluate => answer::evaluate::<E>(&self.section, &self.metrics, headers, payload),
-            Asked::Review => answer::review::<E>(&self.section, &self.metrics, headers, payload),
+            Asked::Evaluate => self.office.evaluate(headers, payload),
+            Asked::Review => self.office.review(headers, payload),
         };
         let answer = answer.map(Bytes::from).map_err(|refused| self.refused(refused));
         if let Err(failed) = request.respond(answer).await {
@@ -174,7 +166,7 @@ impl<E: Executive> Work<E> {
 
     fn refused(&self, Refused { code, why }: Refused) -> service::error::Error {
         warn!(code, "a request was refused: {why}");
-        self.metrics.unreadable.inc();
+        self.office.refused();
         // The text travels in a header, which ends at the end of its line.
         let status = why.replace(['\r', '\n'], " ").chars().take(500).collect();
         service::error::Error { code, status }
@@ -183,6 +175,6 @@ impl<E: Executive> Work<E> {
 
 impl<E: Executive> Clone for Work<E> {
     fn clone(&self) -> Self {
-        Self { section: self.section.clone(), metrics: self.metrics.clone(), slots: Arc::clone(&self.slots) }
+        Self { office: self.office.clone(), slots: Arc::clone(&self.slots) }
     }
 }
