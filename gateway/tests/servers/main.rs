@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod emit;
+mod fake;
 mod http;
 mod ingest;
 mod support;

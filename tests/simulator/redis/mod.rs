@@ -1,0 +1,136 @@
+//! A Redis without a server: what the gateway's two sides see of one, with faults by seed.
+//!
+//! `store` holds the state and what each command does to it, all at once; `link` is the way there, on which everything can
+//! go wrong. What `store` does is shown to be what the real scripts do by the test binary `redis`.
+
+mod faults;
+mod link;
+mod store;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mesh::clock::Clock;
+use proto::id::EntryId;
+use proto::time::{Period, Time};
+use tokio::sync::Notify;
+
+pub(crate) use self::faults::Faults;
+use self::faults::Weather;
+pub(crate) use self::store::{Fields, Store};
+use super::random::Random;
+
+/// The server, shared by whoever connects to it.
+#[derive(Debug, Clone)]
+pub(crate) struct FakeRedis(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    server: Mutex<Server>,
+    /// Wakes whoever waits for entries.
+    added: Notify,
+}
+
+/// The server's state, and what surrounds it.
+#[derive(Debug)]
+struct Server {
+    store: Store,
+    /// What was last written to disk.
+    saved: Store,
+    clock: Clock,
+    /// How far the server's clock is off.
+    skew: Period,
+    /// Connections that were made before the latest restart are broken.
+    lives: u64,
+    weather: Weather,
+}
+
+impl FakeRedis {
+    pub(crate) fn new(clock: Clock, faults: Faults, random: Random) -> Self {
+        let server = Server {
+            store: Store::default(),
+            saved: Store::default(),
+            clock,
+            skew: Period::ZERO,
+            lives: 0,
+            weather: Weather::new(faults, random),
+        };
+        Self(Arc::new(Shared { server: Mutex::new(server), added: Notify::new() }))
+    }
+
+    /// Publishes an entry as the backend does; its id.
+    pub(crate) fn publish(&self, stream: &str, fields: Fields) -> EntryId {
+        let id = {
+            let mut server = self.server();
+            let now = server.now();
+            server.store.add(stream, fields, now)
+        };
+        self.0.added.notify_waiters();
+        id
+    }
+
+    /// Publishes an entry under an id that is after the last one.
+    pub(crate) fn add_at(&self, stream: &str, id: EntryId, fields: Fields) {
+        self.server().store.add_at(stream, id, fields);
+        self.0.added.notify_waiters();
+    }
+
+    /// Trims a stream to its latest entries, read or not.
+    pub(crate) fn trim(&self, stream: &str, keep: usize) {
+        self.server().store.trim(stream, keep);
+    }
+
+    /// Deletes a stream; the next entry makes it anew.
+    pub(crate) fn delete(&self, stream: &str) {
+        self.server().store.delete(stream);
+    }
+
+    /// Forgets how far decisions were written, as a person does who wants them all again.
+    pub(crate) fn delete_position(&self) {
+        self.server().store.position.clear();
+    }
+
+    /// Writes everything to disk.
+    pub(crate) fn save(&self) {
+        let mut server = self.server();
+        server.saved = server.store.clone();
+    }
+
+    /// Dies and comes back with what it saved last: every connection breaks.
+    pub(crate) fn restart(&self) {
+        let mut server = self.server();
+        server.store = server.saved.clone();
+        server.lives += 1;
+        drop(server);
+        self.0.added.notify_waiters();
+    }
+
+    /// Sets how far its clock is off; it may go back.
+    pub(crate) fn skew(&self, skew: Period) {
+        self.server().skew = skew;
+    }
+
+    /// From now on nothing goes wrong on the way.
+    pub(crate) fn calm(&self) {
+        self.server().weather.calm();
+    }
+
+    /// How often each fault was injected.
+    pub(crate) fn injected(&self) -> std::collections::BTreeMap<&'static str, u64> {
+        self.server().weather.injected.clone()
+    }
+
+    /// What it holds now.
+    pub(crate) fn store(&self) -> Store {
+        self.server().store.clone()
+    }
+
+    fn server(&self) -> MutexGuard<'_, Server> {
+        self.0.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Server {
+    fn now(&self) -> Time {
+        self.clock.now().after(self.skew)
+    }
+}
