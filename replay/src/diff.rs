@@ -65,6 +65,36 @@ pub struct Difference {
     pub b: Tally,
 }
 
+/// How many decisions changed in which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Only the second policy makes them.
+    pub added: usize,
+    /// Only the first makes them.
+    pub removed: usize,
+    /// The second makes them earlier.
+    pub earlier: usize,
+    /// The second makes them later.
+    pub later: usize,
+}
+
+impl Difference {
+    /// How many decisions changed in which way.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for (_, change, _) in &self.changes {
+            match change {
+                Change::Added => counts.added += 1,
+                Change::Removed => counts.removed += 1,
+                Change::Earlier(_) => counts.earlier += 1,
+                Change::Later(_) => counts.later += 1,
+            }
+        }
+        counts
+    }
+}
+
 impl Comparison {
     /// Takes an event and what each policy made of it.
     pub fn told(&mut self, event: &Event, a: &[Ruling], b: &[Ruling]) {

@@ -3,17 +3,19 @@
 //!
 //! Pure: no clock, no I/O, no threads. Given a policy and a sequence of events it makes the rulings that the mesh would
 //! make, the timers' events between them included. Roles can be declared absent for stretches. Beside it: events made up
-//! from a seed, counts of what came of a run, the check of stored rulings, and the comparison of two policies.
+//! from a seed, counts of what came of a run, the check of stored rulings, the comparison of two policies,
+//! and the page that shows it.
 
 mod diff;
 mod model;
 mod policy;
+pub mod report;
 mod roles;
 mod synthetic;
 mod tally;
 mod verify;
 
-pub use diff::{Change, Comparison, Difference, Subject};
+pub use diff::{Change, Comparison, Counts, Difference, Subject};
 pub use model::Model;
 pub use policy::{BadPolicy, Policies};
 pub use synthetic::Synthetic;

@@ -1,58 +1,110 @@
-//! The events that a run is about: from a file, or made up.
+//! The events that a run is about: from a file, from the mesh, or made up.
+
+use std::fmt;
 
 use anyhow::{Context as _, Result};
 use proto::event::{Event, EventKind};
-use proto::wire::Message as _;
+use proto::id::Sequence;
+use proto::subject::Stream;
 use replay::Synthetic;
 
-use crate::args::{MadeUp, Source};
-use crate::lines::{Line, Lines};
+use crate::args::{Connection, Events, Limits, MadeUp};
+use crate::message;
+use crate::records::{About, Record, Records};
+use crate::shell::Shell;
 
 /// Events, in order.
-pub(crate) struct Input {
-    from: From,
+pub(crate) struct Input<'a> {
+    from: From<'a>,
+    shell: &'a Shell,
     /// How many events there will be, where that is known.
     pub(crate) expected: Option<u64>,
-    /// How many timers of the file were left out.
+    /// How many timers of the source were left out.
     pub(crate) timers_left_out: u64,
 }
 
-enum From {
-    File(Lines),
-    MadeUp(Box<dyn Iterator<Item = Event>>),
+enum From<'a> {
+    Records(Records<'a>),
+    MadeUp(Box<dyn Iterator<Item = Event> + 'a>),
 }
 
-impl Input {
-    pub(crate) fn open(source: &Source, made_up: MadeUp) -> Result<Self> {
-        let from = match &source.events {
-            Some(file) => From::File(Lines::open(file)?),
-            None => {
-                let count = usize::try_from(source.synthetic.unwrap_or_default())?;
-                From::MadeUp(Box::new(Synthetic::new(made_up.seed, made_up.portfolios)?.take(count)))
+/// Where events come from, for people.
+pub(crate) struct Told<'a>(&'a Events, MadeUp);
+
+impl<'a> Input<'a> {
+    pub(crate) fn open(
+        shell: &'a Shell,
+        events: &Events,
+        made_up: MadeUp,
+        connection: &Connection,
+        limits: &'a Limits,
+    ) -> Result<Self> {
+        let from = match (&events.events, &events.nats_url) {
+            (Some(file), _) => From::Records(Records::of_file(file, Stream::Events, limits)?),
+            (None, Some(url)) => {
+                From::Records(Records::of_mesh(shell, url, connection, Stream::Events, limits)?)
             }
+            (None, None) => From::MadeUp(Box::new(synthetic(events, made_up, limits)?)),
         };
-        Ok(Self { from, expected: source.synthetic, timers_left_out: 0 })
+        let expected = match &from {
+            From::Records(records) => records.expected(),
+            From::MadeUp(_) => events.synthetic,
+        };
+        Ok(Self { from, shell, expected, timers_left_out: 0 })
+    }
+
+    fn read(&mut self) -> Result<Option<Event>> {
+        self.shell.go_on()?;
+        let records = match &mut self.from {
+            From::MadeUp(events) => return Ok(events.next()),
+            From::Records(records) => records,
+        };
+        while let Some(record) = records.next().transpose()? {
+            let event = event(records, &record)?;
+            if event.kind() != EventKind::ClockDue {
+                return Ok(Some(event));
+            }
+            self.timers_left_out += 1;
+        }
+        Ok(None)
     }
 }
 
-impl Iterator for Input {
+impl Iterator for Input<'_> {
     type Item = Result<Event>;
 
     fn next(&mut self) -> Option<Result<Event>> {
-        let lines = match &mut self.from {
-            From::MadeUp(events) => return events.next().map(Ok),
-            From::File(lines) => lines,
-        };
-        while let Some(line) = lines.next() {
-            match line.and_then(|line| event(lines, &line)) {
-                Ok(event) if event.kind() == EventKind::ClockDue => self.timers_left_out += 1,
-                event => return Some(event),
-            }
-        }
-        None
+        self.read().transpose()
     }
 }
 
-fn event(lines: &Lines, line: &Line) -> Result<Event> {
-    Event::from_bytes(&line.bytes).with_context(|| format!("{}: this is no event", lines.place(line.number)))
+fn event(records: &Records, record: &Record) -> Result<Event> {
+    message::read(&record.bytes).with_context(|| format!("{}: this is no event", records.place(record)))
+}
+
+fn synthetic<'a>(
+    events: &Events,
+    made_up: MadeUp,
+    limits: &'a Limits,
+) -> Result<impl Iterator<Item = Event> + 'a> {
+    let count = usize::try_from(events.synthetic.unwrap_or_default())?;
+    let numbered = (1..).map(Sequence).zip(Synthetic::new(made_up.seed, made_up.portfolios)?.take(count));
+    Ok(numbered.filter_map(|(number, event)| limits.wants(number, || About::of(&event)).then_some(event)))
+}
+
+impl<'a> Told<'a> {
+    pub(crate) const fn new(events: &'a Events, made_up: MadeUp) -> Self {
+        Self(events, made_up)
+    }
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(events, made_up) = self;
+        match (&events.events, &events.nats_url) {
+            (Some(file), _) => file.display().fmt(f),
+            (None, Some(_)) => f.write_str("the EVENTS of a mesh"),
+            (None, None) => write!(f, "made-up events, seed {}", made_up.seed),
+        }
+    }
 }

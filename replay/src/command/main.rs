@@ -3,10 +3,16 @@
 
 mod args;
 mod diff;
+mod draft;
+mod export;
 mod input;
-mod lines;
+mod message;
+mod policy;
 mod progress;
+mod records;
 mod run;
+mod shell;
+mod speed;
 mod table;
 mod verify;
 
@@ -15,30 +21,48 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use replay::Policies;
+use mesh::BadConfiguration;
+use replay::BadPolicy;
 
 use args::{Cli, Command};
+use shell::Shell;
+
+/// The exit code for arguments or a policy that cannot be used, as of every other binary of the mesh (`EX_USAGE`).
+const BAD_CONFIGURATION: u8 = 64;
 
 fn main() -> ExitCode {
-    let mut out = io::stdout().lock();
-    let result = match Cli::parse().command {
-        Command::Run(args) => run::run(&args, &mut out),
-        Command::Verify(args) => verify::run(&args, &mut out),
-        Command::Diff(args) => diff::run(&args, &mut out),
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(wrong) => {
+            // A closed terminal is no reason for another exit code.
+            let _ = wrong.print();
+            return if wrong.use_stderr() { BAD_CONFIGURATION.into() } else { ExitCode::SUCCESS };
+        }
     };
-    match result.and_then(|()| out.flush().context("writing to standard output")) {
+    match perform(&command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to be told when this fails too.
             let _ = writeln!(io::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
+            exit_code(&error)
         }
     }
 }
 
-/// The policy in this file, or the defaults.
-fn policies(file: Option<&std::path::Path>) -> anyhow::Result<Policies> {
-    let Some(file) = file else { return Ok(Policies::defaults()?) };
-    let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-    Policies::parse(&text).with_context(|| file.display().to_string())
+fn perform(command: &Command) -> anyhow::Result<()> {
+    let shell = Shell::open()?;
+    let mut out = io::stdout().lock();
+    match command {
+        Command::Run(args) => run::run(args, &shell, &mut out),
+        Command::Verify(args) => verify::run(args, &shell, &mut out),
+        Command::Diff(args) => diff::run(args, &shell, &mut out),
+        Command::Export(args) => export::run(args, &shell, &mut out),
+    }?;
+    out.flush().context("writing to standard output")
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let is_configuration =
+        error.chain().any(|cause| cause.is::<BadConfiguration>() || cause.is::<BadPolicy>());
+    if is_configuration { BAD_CONFIGURATION.into() } else { ExitCode::FAILURE }
 }

@@ -1,27 +1,28 @@
 //! `run`: events are ruled, and what came of them is told.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::io::Write;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use proto::id::PortfolioId;
 use proto::ruling::Ruling;
 use proto::wire::Message as _;
+use replay::report::{self, Courses, Side};
 use replay::{Model, Tallies, Tally};
 use serde::Serialize;
 
 use crate::args::Run;
-use crate::input::Input;
-use crate::{progress, table};
+use crate::draft::Draft;
+use crate::input::{Input, Told};
+use crate::shell::Shell;
+use crate::speed::{self, Speed};
+use crate::{policy, progress, table};
 
 /// What a run came to.
 struct Outcome {
     portfolios: BTreeMap<PortfolioId, Tally>,
     timers_left_out: u64,
-    took: Duration,
 }
 
 /// The line of one portfolio.
@@ -41,44 +42,50 @@ struct OfAll<'a> {
     tally: &'a Tally,
 }
 
-/// The last line.
-#[derive(Serialize)]
-struct Speed {
-    events: u64,
-    events_per_second: f64,
-}
-
-pub(crate) fn run(args: &Run, out: &mut impl Write) -> Result<()> {
-    let outcome = play(args)?;
-    let sum = Tally::sum(outcome.portfolios.values());
-    let speed = Speed::of(sum.events, outcome.took);
-    if args.json { as_json(&outcome, &sum, &speed, out) } else { for_people(&outcome, &sum, &speed, out) }
-}
-
-fn play(args: &Run) -> Result<Outcome> {
-    let mut model = Model::new(crate::policies(args.policy.as_deref())?);
-    let mut input = Input::open(&args.source, args.made_up)?;
-    let mut written = args.rulings.as_deref().map(create).transpose()?;
-    let mut tallies = Tallies::default();
-    let bar = progress::bar(input.expected);
+pub(crate) fn run(args: &Run, shell: &Shell, out: &mut impl Write) -> Result<()> {
     let began = Instant::now();
+    let outcome = play(args, shell)?;
+    let sum = Tally::sum(outcome.portfolios.values());
+    let speed = Speed::since(began, sum.events);
+    if args.json {
+        as_json(&outcome, &sum, out)?
+    } else {
+        for_people(&outcome, &sum, out)?
+    }
+    speed.tell(args.json, out)
+}
+
+fn play(args: &Run, shell: &Shell) -> Result<Outcome> {
+    let policies = policy::open(args.policy.as_deref())?;
+    let name = policy::name(args.policy.as_deref());
+    let revision = policies.revision().clone();
+    let mut model = Model::new(policies);
+    let mut input = Input::open(shell, &args.events, args.made_up, &args.connection, &args.limits)?;
+    let mut written = args.rulings.as_deref().map(Draft::of).transpose()?;
+    let page = args.html.as_deref().map(Draft::of).transpose()?;
+    let (mut tallies, mut courses) = (Tallies::default(), page.is_some().then(Courses::default));
+    let bar = progress::bar(input.expected);
     for event in input.by_ref() {
         let event = event?;
         let rulings = model.tell(event.clone())?;
         if let Some(file) = &mut written {
             write_rulings(&rulings, file).context("writing the rulings")?;
         }
+        courses.iter_mut().for_each(|courses| courses.told(&event, &rulings));
         tallies.told(&event, &rulings);
         bar.inc(1);
     }
-    written.map(|mut file| file.flush()).transpose().context("writing the rulings")?;
-    let took = began.elapsed();
     bar.finish_and_clear();
-    Ok(Outcome { portfolios: tallies.close(), timers_left_out: input.timers_left_out, took })
-}
-
-fn create(file: &Path) -> Result<BufWriter<File>> {
-    File::create(file).map(BufWriter::new).with_context(|| format!("creating {}", file.display()))
+    written.map(Draft::finish).transpose()?;
+    let outcome = Outcome { portfolios: tallies.close(), timers_left_out: input.timers_left_out };
+    if let (Some(mut page), Some(courses)) = (page, courses) {
+        let side =
+            Side { policy: &name, revision: &revision, tallies: &outcome.portfolios, courses: &courses };
+        let html = report::of_run(&Told::new(&args.events, args.made_up).to_string(), &side);
+        page.write_all(html.as_bytes()).context("writing the page")?;
+        page.finish()?;
+    }
+    Ok(outcome)
 }
 
 fn write_rulings(rulings: &[Ruling], file: &mut impl Write) -> Result<()> {
@@ -89,36 +96,20 @@ fn write_rulings(rulings: &[Ruling], file: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-impl Speed {
-    fn of(events: u64, took: Duration) -> Self {
-        let per_second = events as f64 / took.as_secs_f64().max(f64::EPSILON);
-        Self { events, events_per_second: (per_second * 10.0).round() / 10.0 }
-    }
-}
-
-fn as_json(outcome: &Outcome, sum: &Tally, speed: &Speed, out: &mut impl Write) -> Result<()> {
+fn as_json(outcome: &Outcome, sum: &Tally, out: &mut impl Write) -> Result<()> {
     for (portfolio, tally) in &outcome.portfolios {
-        line(&OfPortfolio { portfolio, tally }, out)?;
+        speed::line(&OfPortfolio { portfolio, tally }, out)?;
     }
     let (portfolios, timers_left_out) = (outcome.portfolios.len(), outcome.timers_left_out);
-    line(&OfAll { portfolios, timers_left_out, tally: sum }, out)?;
-    line(speed, out)
+    speed::line(&OfAll { portfolios, timers_left_out, tally: sum }, out)
 }
 
-fn line(what: &impl Serialize, out: &mut impl Write) -> Result<()> {
-    Ok(writeln!(out, "{}", serde_json::to_string(what)?)?)
-}
-
-fn for_people(outcome: &Outcome, sum: &Tally, speed: &Speed, out: &mut impl Write) -> Result<()> {
+fn for_people(outcome: &Outcome, sum: &Tally, out: &mut impl Write) -> Result<()> {
     for (portfolio, tally) in &outcome.portfolios {
         table::tally(portfolio.as_str(), tally, out)?;
     }
     if outcome.portfolios.len() != 1 {
         table::tally("all portfolios", sum, out)?;
     }
-    if outcome.timers_left_out > 0 {
-        writeln!(out, "{} timers of the file left out; the model has its own", outcome.timers_left_out)?;
-    }
-    let seconds = outcome.took.as_secs_f64();
-    Ok(writeln!(out, "{} events in {seconds:.1} s: {:.0} a second", speed.events, speed.events_per_second)?)
+    table::timers_left_out(outcome.timers_left_out, out)
 }

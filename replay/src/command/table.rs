@@ -25,12 +25,22 @@ pub(crate) fn tally(heading: &str, tally: &Tally, out: &mut impl Write) -> io::R
     for (reason, count) in &tally.refusals {
         row(&format!("  {reason}"), *count, out)?;
     }
+    row("  conflicts", tally.conflicts, out)?;
+    row("loosenings", tally.loosenings, out)?;
     row("minutes frozen", in_minutes(tally.frozen), out)?;
     for (mode, period) in &tally.modes {
         row(&format!("minutes in {mode}"), in_minutes(*period), out)?;
     }
     for (profile, period) in &tally.profiles {
         row(&format!("minutes in {profile}"), in_minutes(*period), out)?;
+    }
+    Ok(())
+}
+
+/// What was not told to the model.
+pub(crate) fn timers_left_out(count: u64, out: &mut impl Write) -> anyhow::Result<()> {
+    if count > 0 {
+        writeln!(out, "{count} timers of the source left out; the model has its own")?;
     }
     Ok(())
 }

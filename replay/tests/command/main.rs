@@ -1,72 +1,26 @@
-//! The command as its users run it: files and pipes in, text and JSON out, exit codes.
+//! The command as its users run it: files, pipes and a mesh in, text, JSON and pages out, exit codes.
 
-#![allow(clippy::unwrap_used, reason = "what a test cannot run is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test cannot run is a failed test"
+)]
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+mod desk;
+mod mesh_streams;
+mod page;
+#[path = "../../../mesh/tests/server/mod.rs"]
+mod server;
 
+use std::path::Path;
+
+use desk::{Desk, as_file, lines_of_json, told};
 use proto::event::{Body, Event};
 use proto::ruling::Ruling;
 use proto::wire::Message as _;
 use replay::Synthetic;
 use serde_json::Value;
-use tempfile::TempDir;
-
-/// A folder of its own for each test, in which the command runs.
-struct Desk(TempDir);
-
-impl Desk {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, file: &str) -> PathBuf {
-        self.0.path().join(file)
-    }
-
-    fn write(&self, file: &str, text: impl AsRef<[u8]>) {
-        std::fs::write(self.path(file), text).unwrap();
-    }
-
-    fn read(&self, file: &str) -> String {
-        std::fs::read_to_string(self.path(file)).unwrap()
-    }
-
-    fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_federation-replay"));
-        command.current_dir(self.0.path()).args(line.split_whitespace()).stdin(Stdio::null());
-        command
-    }
-
-    /// What the command says; it must go well, and say nothing on the side.
-    fn told(&self, line: &str) -> String {
-        told(self.command(line))
-    }
-
-    /// What the command complains of; it must exit with 1.
-    fn trouble(&self, line: &str) -> String {
-        let Output { status, stderr, .. } = self.command(line).output().unwrap();
-        assert_eq!(status.code(), Some(1), "{line}");
-        String::from_utf8(stderr).unwrap()
-    }
-}
-
-fn told(mut command: Command) -> String {
-    let Output { status, stdout, stderr } = command.output().unwrap();
-    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
-    assert_eq!(String::from_utf8_lossy(&stderr), "", "a bar is for terminals only");
-    String::from_utf8(stdout).unwrap()
-}
-
-fn lines_of_json(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// Made-up events as a file, one a line.
-fn as_file(events: impl IntoIterator<Item = Event>) -> String {
-    let line = |event: Event| String::from_utf8(event.to_bytes().unwrap()).unwrap() + "\n";
-    events.into_iter().map(line).collect()
-}
 
 #[test]
 fn made_up_events_are_ruled_counted_and_written() {
@@ -115,13 +69,22 @@ fn what_a_file_holds_of_timers_and_events_twice_is_said() {
         text.lines().any(|line| line.split_whitespace().eq(name.split(' ').chain([count])))
     };
     assert!(has("events", "6") && has("ruled before", "1"), "{text}");
-    assert!(text.contains("1 timers of the file left out"), "{text}");
+    assert!(text.contains("1 timers of the source left out"), "{text}");
     assert!(text.contains("6 events in "), "{text}");
 }
 
 #[test]
-fn a_line_that_is_no_event_is_named() {
+fn a_line_that_is_no_event_is_named_with_its_field() {
     let desk = Desk::new();
+    let snapshot = as_file(Synthetic::new(5, 1).unwrap().skip(1).take(1));
+    let (before, rest) = snapshot.split_once("\"drawdown_pct\":").unwrap();
+    let (_, after) = rest.split_once(',').unwrap();
+    let wrong = format!("{before}\"drawdown_pct\":\"3 %\",{after}");
+    desk.write("wrong.jsonl", format!("\n{wrong}\n"));
+    let trouble = desk.trouble("run --events wrong.jsonl");
+    let expected =
+        "wrong.jsonl:2: this is no event: body.data.drawdown_pct: invalid type: string \"3 %\", expected f64";
+    assert!(trouble.contains(expected), "{trouble}");
     let first = as_file(Synthetic::new(5, 1).unwrap().take(1));
     desk.write("events.jsonl", first + "\n{\"schema\":\"fed.event/2\"}\n");
     let trouble = desk.trouble("run --events events.jsonl");
@@ -132,7 +95,7 @@ fn a_line_that_is_no_event_is_named() {
 fn every_mistake_of_a_policy_is_named_before_anything_runs() {
     let desk = Desk::new();
     desk.write("policy.toml", "[court]\nconfirm = 0\n[coe]\n");
-    let trouble = desk.trouble("run --synthetic 1 --policy policy.toml --rulings rulings.jsonl");
+    let trouble = desk.misuse("run --synthetic 1 --policy policy.toml --rulings rulings.jsonl");
     for part in ["policy.toml", "[court] confirm", "section coe"] {
         assert!(trouble.contains(part), "{part} is missing in {trouble}");
     }
@@ -169,23 +132,47 @@ fn the_first_ruling_that_is_not_sound_is_named_with_its_law() {
     assert!(trouble.contains("gap.jsonl:10: ruling 11 of synthetic-1 breaks law 4"), "{trouble}");
 }
 
-/// A drawdown that deepens to 12 % over an hour, stays, and is gone: what one number of the policy changes about it.
+/// Drawdowns that deepen over an hour, stay, and are gone: to 12 % in one portfolio, to 9 % in another. What one number of
+/// the policy changes about them, in both directions.
 #[test]
 fn one_threshold_changed_shows_in_the_difference_and_nothing_else() {
+    const DEEPEST: [f64; 2] = [0.12, 0.09];
     let desk = Desk::new();
-    let mut events: Vec<Event> = Synthetic::new(5, 1).unwrap().take(600).collect();
-    for (step, event) in events.iter_mut().enumerate() {
+    let mut events: Vec<Event> = Synthetic::new(5, 2).unwrap().take(1200).collect();
+    for (number, event) in events.iter_mut().enumerate() {
         if let Body::Snapshot(seen) = &mut event.body {
-            let depth = if step < 300 { step.min(120) as f64 * 0.001 } else { 0.0 };
+            let (step, deepest) = (number / 2, DEEPEST[number % 2]);
+            let depth = if step < 300 { (step as f64 * 0.001).min(deepest) } else { 0.0 };
             seen.drawdown_pct = proto::number::Fraction::new(depth).unwrap();
         }
     }
     desk.write("events.jsonl", as_file(events));
     desk.write("a.toml", "");
     desk.write("b.toml", "[supervisor.drawdown]\nabove_pct = 0.08\n");
-    let same = desk.told("diff --events events.jsonl --policy a.toml --policy a.toml");
+    let diff = |from: &str, to: &str| {
+        desk.told(&format!("diff --events events.jsonl --policy {from}.toml --policy {to}.toml"))
+    };
+    let same = diff("a", "a");
     assert!(same.contains(" the same, 0 added, 0 removed, 0 earlier, 0 later"), "{same}");
-    golden("diff", &desk.told("diff --events events.jsonl --policy a.toml --policy b.toml"));
+    golden("diff", &format!("a to b\n{}b to a\n{}", diff("a", "b"), diff("b", "a")));
+}
+
+#[test]
+fn a_comparison_in_json_names_every_change_and_ends_with_the_speed() {
+    let desk = Desk::new();
+    desk.write("a.toml", "");
+    desk.write(
+        "b.toml",
+        "[supervisor.drawdown]\nabove_pct = 0.01\n[supervisor.lift]\ndrawdown_below_pct = 0.005\n",
+    );
+    let lines =
+        lines_of_json(&desk.told("diff --synthetic 600 --seed 5 --policy a.toml --policy b.toml --json"));
+    let [portfolio, last] = lines.as_slice() else { panic!("{lines:?}") };
+    let counted: u64 =
+        ["added", "removed", "earlier", "later"].iter().map(|name| portfolio[name].as_u64().unwrap()).sum();
+    assert_eq!(portfolio["changes"].as_array().unwrap().len() as u64, counted);
+    assert!(counted > 0 && portfolio["a"]["events"] == 600, "{portfolio}");
+    assert_eq!(last.as_object().unwrap().keys().collect::<Vec<_>>(), ["events", "events_per_second"]);
 }
 
 #[test]
@@ -194,7 +181,7 @@ fn events_come_from_one_source_and_a_seed_is_for_made_up_ones() {
     for line in
         ["run", "run --synthetic 1 --events -", "run --events - --seed 3", "run --synthetic 1 --portfolios 0"]
     {
-        assert_eq!(desk.command(line).output().unwrap().status.code(), Some(2), "{line}");
+        desk.misuse(line);
     }
 }
 
@@ -202,7 +189,7 @@ fn events_come_from_one_source_and_a_seed_is_for_made_up_ones() {
 fn a_comparison_takes_two_policies() {
     let desk = Desk::new();
     desk.write("a.toml", "");
-    assert!(desk.trouble("diff --synthetic 1 --policy a.toml").contains("two policies"));
+    assert!(desk.misuse("diff --synthetic 1 --policy a.toml").contains("two policies"));
 }
 
 /// Compares with what stands beside this file; `UPDATE_GOLDEN=1` writes it anew.
