@@ -1,5 +1,6 @@
 //! Decisions: what the backend is told, in the words that it knows.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -358,9 +359,14 @@ pub struct ResearchTask {
 impl ResearchTask {
     /// What the task is about: its type, and the model where it has one. One task of a subject a day.
     pub fn subject(&self) -> String {
-        match &self.model_name {
-            Some(model) => format!("{}/{model}", self.task_type),
-            None => self.task_type.clone(),
+        Self::subject_of(&self.task_type, self.model_name.as_deref()).into_owned()
+    }
+
+    /// The subject of a task of this type about this model.
+    pub fn subject_of<'a>(task_type: &'a str, model_name: Option<&str>) -> Cow<'a, str> {
+        match model_name {
+            Some(model) => Cow::Owned(format!("{task_type}/{model}")),
+            None => Cow::Borrowed(task_type),
         }
     }
 }

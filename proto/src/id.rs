@@ -69,6 +69,11 @@ macro_rules! uuid_id {
             pub fn derive(parts: &[&str]) -> Self {
                 Self(derived($kind, parts))
             }
+
+            /// The id of these bits, for made-up data.
+            pub const fn of_bits(bits: u128) -> Self {
+                Self(Uuid::from_u128(bits))
+            }
         }
 
         impl fmt::Display for $name {

@@ -293,16 +293,26 @@ impl Universe {
     /// What both allow, in this one's order; everything else that either names is excluded.
     #[must_use]
     pub fn meet(&self, other: &Self) -> Self {
-        let (active, dropped): (Vec<_>, Vec<_>) =
-            self.active_symbols.iter().cloned().partition(|symbol| other.active_symbols.contains(symbol));
-        let mut excluded = Vec::new();
-        let rest = [&dropped, &self.excluded_symbols, &other.active_symbols, &other.excluded_symbols];
-        for symbol in rest.into_iter().flatten() {
-            if !active.contains(symbol) && !excluded.contains(symbol) {
-                excluded.push(symbol.clone());
+        other.narrowed_to(&self.active_symbols, &self.excluded_symbols)
+    }
+
+    /// These symbols as far as this one allows them too, in their order; everything else that is named is excluded, these
+    /// `excluded` ones first.
+    #[must_use]
+    pub fn narrowed_to(&self, active: &[String], excluded: &[String]) -> Self {
+        let (kept, dropped): (Vec<&String>, Vec<&String>) =
+            active.iter().partition(|symbol| self.active_symbols.contains(symbol));
+        let mut rest: Vec<&String> = Vec::with_capacity(excluded.len());
+        let named = excluded.iter().chain(&self.active_symbols).chain(&self.excluded_symbols);
+        for symbol in dropped.into_iter().chain(named) {
+            if !kept.contains(&symbol) && !rest.contains(&symbol) {
+                rest.push(symbol);
             }
         }
-        Self { active_symbols: active, excluded_symbols: excluded }
+        Self {
+            active_symbols: kept.into_iter().cloned().collect(),
+            excluded_symbols: rest.into_iter().cloned().collect(),
+        }
     }
 
     fn gives_more_than(&self, other: &Self) -> bool {
@@ -390,6 +400,19 @@ impl Values {
             Kind::Symbols => Value::Symbols(self.symbols.clone()),
             Kind::Cashflow => Value::Cashflow(self.cashflow),
             Kind::Allocation => Value::Allocation(self.allocation.clone()),
+        }
+    }
+
+    /// Whether this value is the one in its place.
+    pub fn has(&self, value: &Value) -> bool {
+        match value {
+            Value::Mode(mode) => self.mode == *mode,
+            Value::Profile(profile) => self.profile == *profile,
+            Value::Limits(limits) => self.limits == *limits,
+            Value::Ess(ess) => self.ess == *ess,
+            Value::Symbols(symbols) => self.symbols == *symbols,
+            Value::Cashflow(cashflow) => self.cashflow == *cashflow,
+            Value::Allocation(allocation) => self.allocation == *allocation,
         }
     }
 

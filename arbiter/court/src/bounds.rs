@@ -1,7 +1,5 @@
 //! The bounds of values: what no role, no operator and no policy may ask for.
 
-use std::collections::BTreeSet;
-
 use proto::number::{Fraction, Ratio, Usd};
 use proto::value::{Allocation, EssThresholds, Limits, Universe, Value, add_up_to_one};
 
@@ -37,10 +35,10 @@ fn check_ess(ess: &EssThresholds) -> Result<(), String> {
 }
 
 fn check_symbols(universe: &Universe) -> Result<(), String> {
-    let mut seen = BTreeSet::new();
-    for symbol in universe.active_symbols.iter().chain(&universe.excluded_symbols) {
+    let symbols = || universe.active_symbols.iter().chain(&universe.excluded_symbols);
+    for (place, symbol) in symbols().enumerate() {
         expect(!symbol.is_empty(), || "a symbol without a name".to_owned())?;
-        expect(seen.insert(symbol), || format!("symbol {symbol:?} twice"))?;
+        expect(symbols().take(place).all(|before| before != symbol), || format!("symbol {symbol:?} twice"))?;
     }
     Ok(())
 }

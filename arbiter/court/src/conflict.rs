@@ -19,6 +19,9 @@ pub(crate) fn seniors_win(draft: &mut Draft) {
             claims.push((subject, draft.rank(&motion.from), motion.from.clone(), proposal.rule.clone()));
         }
     }
+    if claims.len() < 2 {
+        return;
+    }
     draft.each_open(|draft, motion| {
         let Some(subject) = contested(motion) else { return };
         let rank = draft.rank(&motion.from);
@@ -55,7 +58,8 @@ fn contested(motion: &Motion) -> Option<Subject> {
 fn tightens(draft: &Draft, motion: &Motion) -> bool {
     match &motion.proposal.ask {
         Ask::Set { value, .. } => {
-            motion.is_open() && value.is_tighter_than(&draft.after.owned.get(value.kind()))
+            let owned = &draft.after.owned;
+            motion.is_open() && !owned.has(value) && value.is_tighter_than(&owned.get(value.kind()))
         }
         Ask::Freeze { .. } | Ask::Hold { .. } => motion.strengthened,
         Ask::Clear { .. } | Ask::Research { .. } | Ask::Release { .. } => false,

@@ -7,7 +7,7 @@ use proto::ledger::{Direction, Ledger};
 use proto::proposal::Bound;
 use proto::ruling::{Finding, Outcome};
 use proto::time::Time;
-use proto::value::{Kind, Mode, Value};
+use proto::value::{Kind, Mode, Value, Values};
 
 use crate::draft::{Draft, effective};
 use crate::freeze::NEVER;
@@ -15,20 +15,25 @@ use crate::motion::{By, Motion, Move, Shows, State};
 use crate::{book, freeze, payload};
 
 /// Settles what is in effect, and tells what changed, in the order in which it goes out.
-pub(crate) fn tell(draft: &mut Draft) {
-    // Whatever is in effect follows from the owners' values and the holds, and a move is noted of each of their changes.
-    if !draft.moves.is_empty() {
-        let values = effective(draft.after);
-        book::changes(draft.after, &values, draft.now);
-        let was = std::mem::replace(&mut draft.after.effective, values);
-        let mut lifts = freeze::settle(draft);
-        for kind in Kind::ALL {
-            tell_value(draft, was.get(kind), lifts.take_if(|_| kind == Kind::Mode));
-        }
-        name_in_holds(draft);
-        order(draft);
-    }
+/// What was in effect before; none where nothing moved.
+pub(crate) fn tell(draft: &mut Draft) -> Option<Values> {
+    // What is in effect follows from the owners' values and the holds, and of each of their changes a move is noted.
+    let was = (!draft.moves.is_empty()).then(|| tell_moves(draft));
     book::forget(draft.after, draft.now);
+    was
+}
+
+fn tell_moves(draft: &mut Draft) -> Values {
+    let is = effective(draft.after);
+    book::changes(draft.after, &is, draft.now);
+    let was = std::mem::replace(&mut draft.after.effective, is);
+    let mut lifts = freeze::settle(draft);
+    for kind in Kind::ALL {
+        tell_value(draft, &was.get(kind), lifts.take_if(|_| kind == Kind::Mode));
+    }
+    name_in_holds(draft);
+    order(draft);
+    was
 }
 
 /// What became of each proposal: exactly one of three.
@@ -50,11 +55,11 @@ fn outcome(draft: &Draft, motion: Motion) -> Outcome {
 }
 
 /// A decision with the full effective set of a kind, when that changed. The end of a freeze is told with the mode.
-fn tell_value(draft: &mut Draft, was: Value, lifts: Option<Vec<DecisionId>>) {
+fn tell_value(draft: &mut Draft, was: &Value, lifts: Option<Vec<DecisionId>>) {
     let kind = was.kind();
     let is = draft.after.effective.get(kind);
     let end_moved = kind == Kind::Mode && draft.mode_end != mode_end(draft.after);
-    let moved = if was != is || end_moved { mover(draft, &was, &is) } else { None };
+    let moved = if *was != is || end_moved { mover(draft, was, &is) } else { None };
     let lifter = lifts.as_ref().and_then(|_| first(draft, |step| step.shows == Shows::Lift));
     let Some(by) = moved.or(lifter).cloned() else { return };
     let remaining = mode_end(draft.after).map(|until| until.since(draft.now));

@@ -9,6 +9,7 @@ use proto::ledger::Ledger;
 use proto::proposal::{Ask, Proposal};
 use proto::ruling::{Heard, HeardReview, Hearing, Outcome, Ruling};
 use proto::terms::Terms;
+use proto::value::{Kind, Values};
 use proto::wire::Schema;
 
 use crate::draft::Draft;
@@ -35,6 +36,8 @@ pub struct Judgement {
     pub outcomes: Vec<Outcome>,
     /// What the backend is told, in this order.
     pub decisions: Vec<Decision>,
+    /// What was in effect before; none where nothing moved.
+    pub was: Option<Values>,
 }
 
 impl<'a> Deliberation<'a> {
@@ -60,9 +63,9 @@ impl<'a> Deliberation<'a> {
     pub fn close(self, review: Option<&HeardReview>) -> Judgement {
         let Self(mut draft) = self;
         review::hear(&mut draft, review); // 6: vetoes
-        decisions::tell(&mut draft); // 7: the new ledger, and what is told of it
+        let was = decisions::tell(&mut draft); // 7: the new ledger, and what is told of it
         let outcomes = decisions::outcomes(&mut draft);
-        Judgement { outcomes, decisions: draft.decisions }
+        Judgement { outcomes, decisions: draft.decisions, was }
     }
 }
 
@@ -109,7 +112,8 @@ pub fn voices(hearing: &Hearing) -> Vec<Voice> {
 #[must_use]
 pub fn may_need_review(terms: &Terms, ledger: &Ledger, voices: &[Voice]) -> bool {
     let so_far = |kind| ledger.evidence.get(&kind).map_or(0, |evidence| evidence.times);
-    let confirms = |kind| so_far(kind).saturating_add(1) >= terms.confirm || ledger.timed_mode.is_some();
+    let timed = |kind| kind == Kind::Mode && ledger.timed_mode.is_some();
+    let confirms = |kind| so_far(kind).saturating_add(1) >= terms.confirm || timed(kind);
     let said = voices.iter().filter_map(|voice| voice.statement.as_ref());
     said.flat_map(|statement| &statement.proposals).any(|proposal| match &proposal.ask {
         Ask::Set { value, .. } => confirms(value.kind()),

@@ -49,25 +49,24 @@ pub(crate) fn settle(draft: &mut Draft) {
 
 /// Places a hold, or updates the one that its cause has: stricter terms at once, its end when that is near.
 pub(crate) fn restate(draft: &mut Draft, motion: &mut Motion, asked: Asked) {
-    let rule = &motion.proposal.rule;
-    let standing =
-        draft.after.holds.values().find(|hold| hold.cause == *rule && alike(&hold.bound, &asked.bound));
-    let Some(mut hold) = standing.cloned() else { return place(draft, motion, asked) };
-    let now = draft.now;
+    let (rule, terms, now) = (&motion.proposal.rule, draft.terms, draft.now);
+    let mut holds = draft.after.holds.values_mut();
+    let standing = holds.find(|hold| hold.cause == *rule && alike(&hold.bound, &asked.bound));
+    let Some(hold) = standing else { return place(draft, motion, asked) };
     hold.standing = Standing::Present;
-    let stricter = tighten(&mut hold, &asked, now);
+    let stricter = tighten(hold, &asked, now);
     // An operator says for how long each time; a role's hold runs on silently until its end is near.
-    let extends = motion.from == Author::Manual || is_in_margin(draft.terms, &hold, now) || is_overdue(&hold);
-    let extended = !stricter && extends && extend(&mut hold, asked.duration, now);
+    let extends = motion.from == Author::Manual || is_in_margin(terms, hold, now) || is_overdue(hold);
+    let extended = !stricter && extends && extend(hold, asked.duration, now);
     motion.take();
     if stricter || extended {
         motion.strengthened = stricter;
         hold.reason = motion.proposal.reason();
-        hold.person = asked.person.or(hold.person);
+        hold.person = asked.person.or(hold.person.take());
+        let hold = hold.clone();
         draft.hold_moved(&hold, Direction::Tighter, By::proposal(&motion.proposal), Some(motion.number));
         draft.fired(&motion.proposal);
     }
-    draft.after.holds.insert(hold.id, hold);
 }
 
 /// Step 5 for a cleared cause: lifts its holds when that is confirmed and nobody has to review them.
@@ -168,8 +167,10 @@ pub(crate) fn alike(one: &Bound, other: &Bound) -> bool {
 /// Makes a hold as strict as asked, field by field; false where it is already.
 fn tighten(hold: &mut Hold, asked: &Asked, now: Time) -> bool {
     let bound = stricter_bound(&hold.bound, &asked.bound);
-    let mut stricter = bound != hold.bound;
-    hold.bound = bound;
+    let mut stricter = bound.is_some();
+    if let Some(bound) = bound {
+        hold.bound = bound;
+    }
     if asked.requires_manual_review && !hold.requires_manual_review {
         hold.requires_manual_review = true;
         stricter = true;
@@ -187,19 +188,21 @@ fn tighten(hold: &mut Hold, asked: &Asked, now: Time) -> bool {
     stricter
 }
 
-fn stricter_bound(is: &Bound, asked: &Bound) -> Bound {
+/// Both bounds met; none where the one that is holds all that is asked.
+fn stricter_bound(is: &Bound, asked: &Bound) -> Option<Bound> {
     match (is, asked) {
         (
             Bound::Freeze { severity: a, affected_subsystems: some },
             Bound::Freeze { severity: b, affected_subsystems: more },
         ) => {
-            let all = some.iter().chain(more).cloned().collect();
-            Bound::Freeze { severity: *a.max(b), affected_subsystems: sorted(all) }
+            let covered = b <= a && more.iter().all(|name| some.contains(name));
+            let all = || some.iter().chain(more).cloned().collect();
+            (!covered).then(|| Bound::Freeze { severity: *a.max(b), affected_subsystems: sorted(all()) })
         }
         (Bound::Value { at: a }, Bound::Value { at: b }) if b.is_tighter_than(a) => {
-            Bound::Value { at: if b.is_looser_than(a) { a.meet(b) } else { b.clone() } }
+            Some(Bound::Value { at: if b.is_looser_than(a) { a.meet(b) } else { b.clone() } })
         }
-        _ => is.clone(),
+        _ => None,
     }
 }
 

@@ -19,11 +19,24 @@ const RESEARCH_INTERVAL: Period = Period::from_hours(24);
 
 /// Weighs each proposal that is left against what stands.
 pub(crate) fn weigh(draft: &mut Draft) {
-    draft.each_open(|draft, motion| match motion.proposal.ask.clone() {
+    draft.each_open(|draft, motion| match &motion.proposal.ask {
         _ if motion.from == Author::Manual => manual::obey(draft, motion),
-        Ask::Set { value, duration } => set(draft, motion, value, duration),
-        Ask::Clear { cause, kind } => lift_cleared(draft, motion, &cause, kind),
-        Ask::Research { task } => give_out(draft, motion, &task),
+        Ask::Set { value, duration } if draft.after.owned.has(value) => {
+            let (kind, duration) = (value.kind(), *duration);
+            confirm_in_force(draft, motion, kind, duration);
+        }
+        Ask::Set { value, duration } => {
+            let (value, duration) = (value.clone(), *duration);
+            set(draft, motion, value, duration);
+        }
+        Ask::Clear { cause, kind } => {
+            let (cause, kind) = (cause.clone(), *kind);
+            lift_cleared(draft, motion, &cause, kind);
+        }
+        Ask::Research { task } => {
+            let task = task.clone();
+            give_out(draft, motion, &task);
+        }
         // Holds were placed in step 2, and roles release none.
         Ask::Freeze { .. } | Ask::Hold { .. } | Ask::Release { .. } => {}
     });
@@ -44,12 +57,9 @@ pub(crate) fn freeze_against(draft: &Draft, value: &Value) -> Option<Refusal> {
     freeze.filter(|_| *value == Value::Mode(Mode::Live)).map(refusal_of)
 }
 
-/// A value that its owner sets.
+/// Another value than the owner's is set by its owner.
 fn set(draft: &mut Draft, motion: &mut Motion, value: Value, duration: Option<Period>) {
     let owned = draft.after.owned.get(value.kind());
-    if value == owned {
-        return confirm_in_force(draft, motion, &value, duration);
-    }
     let (tighter, looser) = (value.is_tighter_than(&owned), value.is_looser_than(&owned));
     if tighter || !looser {
         let taken = if looser { owned.meet(&value) } else { value.clone() };
@@ -81,10 +91,10 @@ pub(crate) fn put_in_force(
 }
 
 /// What is in force is asked for again: nothing changes, but that its cause stands. A timed mode near its end is extended.
-fn confirm_in_force(draft: &mut Draft, motion: &mut Motion, value: &Value, duration: Option<Period>) {
-    draft.after.evidence.remove(&value.kind());
+fn confirm_in_force(draft: &mut Draft, motion: &mut Motion, kind: Kind, duration: Option<Period>) {
+    draft.after.evidence.remove(&kind);
     motion.take();
-    let (Value::Mode(_), Some(timed)) = (value, draft.after.timed_mode) else { return };
+    let Some(timed) = draft.after.timed_mode.filter(|_| kind == Kind::Mode) else { return };
     let near = draft.now >= timed.until.before(margin(draft.terms, timed.duration));
     let by = By::proposal(&motion.proposal);
     match duration {
@@ -95,7 +105,8 @@ fn confirm_in_force(draft: &mut Draft, motion: &mut Motion, value: &Value, durat
         }
         Some(_) => return,
         None => {
-            draft.set_owned(value.clone(), Direction::Tighter, by, Some(motion.number));
+            let mode = draft.after.owned.get(kind);
+            draft.set_owned(mode, Direction::Tighter, by, Some(motion.number));
             draft.after.timed_mode = None;
         }
     }

@@ -25,51 +25,54 @@ fn contract(policy: &Policy, seen: &Snapshot, owned: &Universe) -> Option<Propos
         .win_rate(policy.min_closed_trades)
         .and_then(|rate| Fact::below("win_rate_today", rate, at.win_rate));
     let facts: Vec<Fact> = drawdown.into_iter().chain(win_rate).collect();
+    if facts.is_empty() {
+        return None;
+    }
     let wanted = at_most(&policy.universe, at.symbols as usize, owned);
-    (!facts.is_empty()).then(|| set(CONTRACT, Priority::High, wanted, facts))
+    Some(set(CONTRACT, Priority::High, wanted, facts))
 }
 
 fn expand(policy: &Policy, seen: &Snapshot, owned: &Universe) -> Option<Proposal> {
     let at = &policy.expand;
-    let facts = vec![
-        Fact::below("drawdown_pct", seen.drawdown_pct, at.drawdown_pct)?,
-        Fact::above("win_rate_today", seen.win_rate(policy.min_closed_trades)?, at.win_rate)?,
-        Fact::below("num_positions", seen.num_positions, at.positions)?,
-    ];
+    let drawdown = Fact::below("drawdown_pct", seen.drawdown_pct, at.drawdown_pct)?;
+    let win_rate = Fact::above("win_rate_today", seen.win_rate(policy.min_closed_trades)?, at.win_rate)?;
+    let positions = Fact::below("num_positions", seen.num_positions, at.positions)?;
     let wanted = at_least(&policy.universe, at.symbols as usize, owned)?;
-    Some(set(EXPAND, Priority::Normal, wanted, facts))
+    Some(set(EXPAND, Priority::Normal, wanted, vec![drawdown, win_rate, positions]))
 }
 
 /// The first symbols, as far as they are active now: contracting never brings one back. Where none of them is active,
 /// the first of those that are.
 fn at_most(universe: &[String], count: usize, owned: &Universe) -> Universe {
-    let contracted = first(universe, count).meet(owned);
-    if contracted.active_symbols.is_empty() {
-        first(&owned.active_symbols, count).meet(owned)
+    let (active, excluded) = first(universe, count);
+    if active.iter().any(|symbol| owned.active_symbols.contains(symbol)) {
+        owned.narrowed_to(active, excluded)
     } else {
-        contracted
+        let (active, excluded) = first(&owned.active_symbols, count);
+        owned.narrowed_to(active, excluded)
     }
 }
 
 /// The first symbols, and whatever else is active now: expanding never drops one. None when nothing would come in.
 fn at_least(universe: &[String], count: usize, owned: &Universe) -> Option<Universe> {
-    let mut wanted = first(universe, count);
-    if wanted.active_symbols.iter().all(|symbol| owned.active_symbols.contains(symbol)) {
+    let (active, excluded) = first(universe, count);
+    if active.iter().all(|symbol| owned.active_symbols.contains(symbol)) {
         return None;
     }
+    let mut active_symbols = active.to_vec();
     for symbol in &owned.active_symbols {
-        if !wanted.active_symbols.contains(symbol) {
-            wanted.active_symbols.push(symbol.clone());
+        if !active_symbols.contains(symbol) {
+            active_symbols.push(symbol.clone());
         }
     }
-    wanted.excluded_symbols.retain(|symbol| !wanted.active_symbols.contains(symbol));
-    Some(wanted)
+    let left_out = excluded.iter().filter(|symbol| !active_symbols.contains(symbol));
+    let excluded_symbols = left_out.cloned().collect();
+    Some(Universe { active_symbols, excluded_symbols })
 }
 
-/// The first symbols of a list active, the others excluded.
-fn first(symbols: &[String], count: usize) -> Universe {
-    let (active, excluded) = symbols.split_at(count.min(symbols.len()));
-    Universe { active_symbols: active.to_vec(), excluded_symbols: excluded.to_vec() }
+/// The first symbols of a list, and the others.
+fn first(symbols: &[String], count: usize) -> (&[String], &[String]) {
+    symbols.split_at(count.min(symbols.len()))
 }
 
 fn set(rule: RuleId, priority: Priority, universe: Universe, facts: Vec<Fact>) -> Proposal {

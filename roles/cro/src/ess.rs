@@ -33,9 +33,9 @@ fn new_worst(view: &View<'_>) -> Option<Fact> {
 pub(crate) fn ess_restore(view: &View<'_>) -> Option<Proposal> {
     let rule = &view.policy.ess_restore;
     let calm = view.now.since(view.memory.calm_since?);
-    let threatened = view.memory.ess_state.is_some_and(escalated) || ess_tight(view).is_some();
     let done = view.ledger.owned.ess == view.base.ess;
-    (calm >= rule.calm_for && !threatened && !done).then(|| {
+    let threatened = || view.memory.ess_state.is_some_and(escalated) || ess_tight(view).is_some();
+    (calm >= rule.calm_for && !done && !threatened()).then(|| {
         let drawdown = view.snapshot.drawdown_pct;
         let facts = vec![
             Fact::met("drawdown_pct", drawdown, Relation::Below, rule.drawdown_below_pct),

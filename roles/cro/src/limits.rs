@@ -131,11 +131,13 @@ fn too_much_exposure(view: &View<'_>) -> Option<Vec<Fact>> {
 
 /// `[recovery]`: all is well, so limits go back a step; not while a reason to tighten stands.
 pub(crate) fn recovery(view: &View<'_>) -> Option<Proposal> {
-    let facts = well(view)?;
-    let threatened = view.memory.ess_state.is_some_and(escalated) || too_much_exposure(view).is_some();
     let owned = view.ledger.owned.limits;
     let step = one_step_back(owned, view.base.limits, view.policy.recovery.factor);
-    (!threatened && step != owned).then(|| proposal(RECOVERY, Priority::Normal, Value::Limits(step), facts))
+    let threatened = || view.memory.ess_state.is_some_and(escalated) || too_much_exposure(view).is_some();
+    if step == owned || threatened() {
+        return None;
+    }
+    Some(proposal(RECOVERY, Priority::Normal, Value::Limits(step), well(view)?))
 }
 
 fn well(view: &View<'_>) -> Option<Vec<Fact>> {

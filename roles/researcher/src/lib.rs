@@ -36,12 +36,13 @@ impl Executive for Researcher {
 
 /// The finding as a proposal, unless the same subject was given out of late.
 fn propose(policy: &Policy, brief: Brief<'_>, finding: rules::Finding) -> Option<Proposal> {
-    let task = task::task(&finding);
-    let given = brief.ledger.research.get(&task.subject());
-    let is_due = given.is_none_or(|given| brief.now().since(*given) >= policy.again_after);
+    let given = brief.ledger.research.get(&*task::subject(&finding));
+    if given.is_some_and(|given| brief.now().since(*given) < policy.again_after) {
+        return None;
+    }
+    let ask = Ask::Research { task: task::task(&finding) };
     let rules::Finding { rule, priority, facts, .. } = finding;
-    let ask = Ask::Research { task };
-    is_due.then(|| Proposal { author: Role::RESEARCHER.into(), rule, priority, ask, facts })
+    Some(Proposal { author: Role::RESEARCHER.into(), rule, priority, ask, facts })
 }
 
 #[cfg(test)]

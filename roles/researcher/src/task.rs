@@ -1,8 +1,15 @@
 //! The task that follows from a finding, in words for people, written from the facts alone.
 
+use std::borrow::Cow;
+
 use proto::decision::ResearchTask;
 
 use crate::rules::{Finding, Study};
+
+/// What the task that a finding asks for is about.
+pub(crate) fn subject(finding: &Finding) -> Cow<'static, str> {
+    ResearchTask::subject_of(task_type(finding.study), finding.model.as_deref())
+}
 
 /// The task that a finding asks for.
 pub(crate) fn task(finding: &Finding) -> ResearchTask {
