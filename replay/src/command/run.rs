@@ -48,9 +48,9 @@ pub(crate) fn run(args: &Run, shell: &Shell, out: &mut impl Write) -> Result<()>
     let sum = Tally::sum(outcome.portfolios.values());
     let speed = Speed::since(began, sum.events);
     if args.json {
-        as_json(&outcome, &sum, out)?
+        as_json(&outcome, &sum, out)?;
     } else {
-        for_people(&outcome, &sum, out)?
+        for_people(&outcome, &sum, out)?;
     }
     speed.tell(args.json, out)
 }

@@ -34,9 +34,9 @@ pub(crate) fn run(args: &Verify, shell: &Shell, out: &mut impl Write) -> Result<
     let verified = verify(args, shell)?;
     let speed = Speed::since(began, verified.rulings + verified.void);
     if args.json {
-        as_json(verified, out)?
+        as_json(verified, out)?;
     } else {
-        for_people(verified, out)?
+        for_people(verified, out)?;
     }
     speed.tell(args.json, out)
 }

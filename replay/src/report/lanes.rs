@@ -85,7 +85,7 @@ pub(super) fn of_diff(a: &Course, b: &Course, difference: &Difference) -> Lanes 
             Change::Earlier(by) => (Glyph::Earlier, Some(at.after(*by)), b),
             Change::Later(by) => (Glyph::Later, Some(at.before(*by)), b),
         };
-        let told = reason(course, *at, subject).map_or_else(|| subject.to_string(), |mark| title(mark));
+        let told = reason(course, *at, subject).map_or_else(|| subject.to_string(), title);
         let sign = Sign { at: *at, glyph, title: format!("{change}: {told}"), was };
         lanes.entry(subject.decision_type).or_default().push(sign);
     }

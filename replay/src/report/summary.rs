@@ -72,7 +72,7 @@ fn court(sums: &[Tally]) -> Vec<Row> {
         Row::number("rulings", sums, |tally| tally.rulings),
         Row::number("loosenings", sums, |tally| tally.loosenings),
         Row::number("proposals refused", sums, |tally| tally.refusals.values().sum()),
-        Row::number("conflicts with a senior role", sums, |tally| tally.conflicts).part(),
+        Row::number("conflicts", sums, |tally| tally.conflicts).part(),
     ]
 }
 
