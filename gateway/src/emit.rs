@@ -18,8 +18,8 @@ use mesh::backoff::Backoff;
 use mesh::rulings::{Followed, Follower, follow};
 use mesh::streams::{MeshConfig, describe};
 use mesh::{Node, trace};
-use proto::chain::Link;
-use proto::id::{RulingHash, Sequence};
+use proto::chain::{Chain, Link};
+use proto::id::{PortfolioId, RulingHash, Sequence};
 use proto::ruling::Ruling;
 use proto::subject::Stream;
 use tokio::time::MissedTickBehavior;
@@ -31,7 +31,7 @@ use self::fold::{Fold, Standing};
 use crate::backend::Backend;
 use crate::keys::Keys;
 use crate::metrics::{Metrics, Session};
-use crate::retained::take_up;
+use crate::retained::{holds, take_up};
 use crate::status::Status;
 
 /// How many rulings are written at once at most.
@@ -65,6 +65,8 @@ struct SessionState {
     follower: Follower,
     fold: Fold,
     through: Sequence,
+    /// How often NATS had been connected to when the position was read back.
+    connects: u64,
 }
 
 impl Emit {
@@ -109,7 +111,10 @@ impl Emit {
             tokio::select! {
                 biased;
                 () = self.node.shutdown.requested() => return Ok(()),
-                _ = renew.tick() => self.renew(session.downstream.as_mut()).await?,
+                _ = renew.tick() => {
+                    self.check_connection(&session)?;
+                    self.renew(session.downstream.as_mut()).await?;
+                }
                 _ = health.tick() => session.downstream.tell(&self.status.health_entry(self.node.nats.clock.now())?).await?,
                 first = session.follower.next() => self.take(&mut session, first?).await?,
             }
@@ -117,7 +122,15 @@ impl Emit {
         }
     }
 
+    /// A NATS that came back may have lost rulings, and then goes on below what was read: the position is read back.
+    fn check_connection(&self, session: &SessionState) -> anyhow::Result<()> {
+        let same = self.node.nats.broker.connects() == session.connects;
+        ensure!(same, "NATS was connected to anew, and may have lost what it had");
+        Ok(())
+    }
+
     async fn begin(&self) -> anyhow::Result<SessionState> {
+        let connects = self.node.nats.broker.connects();
         let mut downstream = self.backend.downstream().await?;
         let position = downstream.position().await?;
         let identity = self.config.identity(Stream::Rulings);
@@ -139,6 +152,7 @@ impl Emit {
             follower,
             fold: Fold::new(position.chains),
             through: position.sequence,
+            connects,
         })
     }
 
@@ -157,6 +171,7 @@ impl Emit {
 
     /// Takes a ruling, and whatever others are there already.
     async fn take(&self, session: &mut SessionState, first: Followed) -> anyhow::Result<()> {
+        self.check_connection(session)?;
         let mut batch = Batch::after(session.through);
         let mut spans = Vec::new();
         self.add(session, &mut batch, &mut spans, first).await?;
@@ -218,7 +233,7 @@ impl Emit {
     ) -> anyhow::Result<bool> {
         match fold.take(ruling, hash) {
             Standing::Counts => return Ok(true),
-            Standing::Void => {}
+            Standing::Void => self.check_log(&ruling.portfolio, fold.chain(&ruling.portfolio)).await?,
             Standing::Ahead => {
                 let before = fold.chain(&ruling.portfolio).version;
                 let taken_up =
@@ -237,6 +252,19 @@ impl Emit {
         warn!(portfolio = %ruling.portfolio, version = %ruling.version, %sequence, "void ruling: passed over");
         self.metrics.void_rulings.inc();
         Ok(false)
+    }
+
+    /// A void ruling lost to one that counts, unless it is the log that lost the one that was told.
+    async fn check_log(&self, portfolio: &PortfolioId, told: Chain) -> anyhow::Result<()> {
+        let held = told.version.0 == 0 || holds(&self.node.nats, &self.config, portfolio, told).await?;
+        let version = told.version;
+        ensure!(
+            held,
+            "RULINGS lost ruling {version} of {portfolio}, which Redis was told, and went on without it. A person has to \
+             look; {}",
+            self.how_to_go_on()
+        );
+        Ok(())
     }
 
     /// A message that cannot be read is passed over, unless it is the ruling that the chain goes on with.

@@ -7,32 +7,30 @@ pub mod decode;
 pub mod letter;
 pub mod plan;
 mod publish;
+mod standing;
 pub mod upstream;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::ensure;
 use mesh::Node;
 use mesh::admin::Condition;
 use mesh::backoff::Backoff;
 use mesh::streams::MeshConfig;
-use proto::event::Event;
 use proto::id::EntryId;
-use proto::letter::Letter;
-use proto::subject::Stream;
-use proto::time::Period;
-use proto::wire::Message as _;
+use proto::time::{Period, Time};
 use tracing::{error, info, warn};
 
 use self::decode::{Age, Decoded, Defect, decode};
 use self::publish::Publisher;
+use self::standing::{Anchors, Lost, MadeAnew, Standing, standing};
 use self::upstream::{BATCH, Batch, Start, Upstream};
 use crate::backend::Backend;
 use crate::feed::Feed;
-use crate::metrics::{Metrics, OfType, Session};
-use crate::view::View;
+use crate::metrics::{Gap, GapKind, Metrics, OfType, Session, seconds};
+use crate::view::{Trouble, View};
 
 /// What ingest goes by.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +58,8 @@ struct SessionState {
     upstream: Box<dyn Upstream>,
     publisher: Publisher,
     after: EntryId,
+    /// How often NATS had been connected to when the position was read back.
+    connects: u64,
 }
 
 impl Ingest {
@@ -84,18 +84,25 @@ impl Ingest {
     pub async fn run(self) -> anyhow::Result<()> {
         let _while_held = self.ready.passing();
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+        let mut anchors = Anchors::default();
+        let mut stands_still = false;
         while !self.node.shutdown.is_requested() {
-            let Err(failed) = self.session(&mut backoff).await else { continue };
+            let Err(failed) = self.session(&mut anchors, &mut backoff).await else { continue };
             warn!(stream = self.feed.stream, "ingest begins anew: {failed:#}");
             self.ready.open(format!("{failed:#}"));
             self.metrics.redis_restarts.get_or_create(&Session { session: "ingest" }).inc();
+            let made_anew = failed.is::<MadeAnew>();
+            if made_anew && !stands_still {
+                self.count_gap(GapKind::MadeAnew);
+            }
+            stands_still = made_anew;
             tokio::select! { biased; () = self.node.shutdown.requested() => {}, () = backoff.wait() => {} }
         }
         Ok(())
     }
 
-    async fn session(&self, backoff: &mut Backoff) -> anyhow::Result<()> {
-        let mut session = self.begin().await?;
+    async fn session(&self, anchors: &mut Anchors, backoff: &mut Backoff) -> anyhow::Result<()> {
+        let mut session = self.begin(anchors).await?;
         self.ready.hold();
         let mut behind = false;
         loop {
@@ -108,49 +115,66 @@ impl Ingest {
                 () = self.node.shutdown.requested() => return Ok(()),
                 batch = session.upstream.read(session.after) => batch?,
             };
+            let same = self.node.nats.broker.connects() == session.connects;
+            ensure!(same, "NATS was connected to anew, and may have lost what it had");
             behind = batch.entries.len() == BATCH;
-            self.take(&mut session, batch).await?;
+            let now = batch.now;
+            let taken = self.take(&mut session, batch).await;
+            anchors.clone_from(&session.publisher.anchors);
+            taken?;
+            self.note_ahead(session.after, now);
+            if !behind {
+                self.view.note_feed(self.feed.kind, Trouble::Lost, None);
+            }
             backoff.reset();
         }
     }
 
-    async fn begin(&self) -> anyhow::Result<SessionState> {
-        let (position, last_letter) = self.position().await?;
+    async fn begin(&self, anchors: &Anchors) -> anyhow::Result<SessionState> {
+        let nats = &self.node.nats;
+        let connects = nats.broker.connects();
+        let standing = standing(nats, &self.config, &self.feed, self.view.ruled_to(), anchors).await?;
         let mut upstream = self.backend.upstream(&self.feed.stream).await?;
         let (now, extent) = (upstream.now().await?, upstream.extent().await?);
-        let start = Start::of(position, extent, now, self.options.max_event_age);
-        if start.rolled_back {
-            error!(stream = self.feed.stream, position = ?position, after = %start.after, "Redis lost entries that were read before");
-            self.count_gap();
+        let Standing { position, seen, .. } = standing;
+        let start = Start::of(position, seen, extent, now, self.options.max_event_age);
+        self.note_start(&standing, &start);
+        if let Some(extent) = extent {
+            self.note_ahead(extent.last_generated, now);
         }
-        self.note_gap(start.after, start.gap_before);
-        info!(stream = self.feed.stream, after = %start.after, "reading");
         let publisher = Publisher {
-            nats: self.node.nats.clone(),
+            nats: nats.clone(),
             slots: self.config.slots,
             view: self.view.clone(),
             metrics: self.metrics.clone(),
             kind: self.feed.kind,
-            last_letter: last_letter.map(|last| last.min(start.after)),
+            last_letter: standing.last_letter.map(|last| last.min(seen.map_or(last, |seen| seen.min(last)))),
+            // What was lost is counted once: from here on the streams are believed as they are.
+            anchors: if standing.lost.is_some() { Anchors::default() } else { anchors.clone() },
+            newest: Mutex::default(),
         };
-        Ok(SessionState { upstream, publisher, after: start.after })
+        Ok(SessionState { upstream, publisher, after: start.after, connects })
     }
 
-    /// Up to where the stream is through, and its last letter.
-    async fn position(&self) -> anyhow::Result<(Option<EntryId>, Option<EntryId>)> {
-        let nats = &self.node.nats;
-        let subject = nats.subjects.events_of_kind(self.feed.kind.event_kind());
-        let event = nats.last_message(Stream::Events, &subject).await?;
-        let event = event.map(|message| Event::from_bytes(&message.payload)).transpose();
-        let event = event.context("the last event of this type cannot be read")?;
-        let subject = nats.subjects.dead(self.feed.kind.event_type());
-        let letter = nats.last_message(Stream::Dead, &subject).await?;
-        let letter = letter.map(|message| Letter::from_bytes(&message.payload)).transpose();
-        let letter = letter.context("the last letter of this type cannot be read")?;
-        let position = plan::position(&self.feed.stream, event.as_ref(), letter.as_ref());
-        let last_letter =
-            letter.filter(|letter| letter.stream == self.feed.stream).map(|letter| letter.entry);
-        Ok((position, last_letter))
+    fn note_start(&self, standing: &Standing, start: &Start) {
+        let stream = &self.feed.stream;
+        let Start { after, rolled_back, gap_before } = start;
+        if *rolled_back {
+            error!(stream, seen = ?standing.seen, %after, "Redis lost entries that were read before");
+            self.count_gap(GapKind::RedisRolledBack);
+        }
+        if let Some(lost) = standing.lost {
+            let (kind, what) = match lost {
+                Lost::Events => (GapKind::EventsLost, "EVENTS lost events"),
+                Lost::Letters => (GapKind::LettersLost, "DEAD lost letters"),
+            };
+            error!(stream, seen = ?standing.seen, "{what} that were stored: everything that Redis has is read again");
+            self.count_gap(kind);
+            let told = format!("{what} that were stored: they are read again from {stream}");
+            self.view.note_feed(self.feed.kind, Trouble::Lost, Some(told));
+        }
+        self.note_gap(*after, *gap_before);
+        info!(stream, %after, "reading");
     }
 
     async fn take(&self, session: &mut SessionState, batch: Batch) -> anyhow::Result<()> {
@@ -190,11 +214,28 @@ impl Ingest {
     fn note_gap(&self, after: EntryId, gap_before: Option<EntryId>) {
         if let Some(oldest) = gap_before {
             error!(stream = self.feed.stream, %after, %oldest, "upstream gap: entries may have been trimmed unread");
-            self.count_gap();
+            self.count_gap(GapKind::Trimmed);
         }
     }
 
-    fn count_gap(&self) {
-        self.metrics.upstream_gaps.get_or_create(&OfType { event_type: self.feed.kind.event_type() }).inc();
+    fn count_gap(&self, kind: GapKind) {
+        let gap = Gap { event_type: self.feed.kind.event_type(), kind: kind.as_str() };
+        self.metrics.upstream_gaps.get_or_create(&gap).inc();
+    }
+
+    /// A stream's ids never go back: after one of the far future all that follow are of the far future too, and refused.
+    fn note_ahead(&self, last: EntryId, now: Time) {
+        let ahead = last.time().since(now);
+        let event_type = self.feed.kind.event_type();
+        let shown = seconds(ahead.as_millis().max(0));
+        self.metrics.upstream_ahead.get_or_create(&OfType { event_type }).set(shown);
+        let told = (ahead > self.options.max_skew).then(|| {
+            let stream = &self.feed.stream;
+            format!(
+                "the ids of {stream} have reached {}, {ahead} ahead of Redis: its entries are refused. Delete the stream",
+                last.time()
+            )
+        });
+        self.view.note_feed(self.feed.kind, Trouble::Ahead, told);
     }
 }

@@ -20,8 +20,10 @@ pub const STALE_EVENTS: &str = "fed_gateway_stale_events";
 pub const UNKNOWN_WORDS: &str = "fed_gateway_unknown_words";
 /// Entries that could not be used, by type and reason.
 pub const DEAD_LETTERS: &str = "fed_gateway_dead_letters";
-/// Times that Redis may have trimmed entries before they were read, by type.
+/// Times that something may be missing between Redis and the mesh, by type and kind (see [`GapKind`]).
 pub const UPSTREAM_GAPS: &str = "fed_gateway_upstream_gaps";
+/// Seconds that a stream's latest entry id lies ahead of the clock of Redis, by type.
+pub const UPSTREAM_AHEAD: &str = "fed_gateway_upstream_ahead_seconds";
 /// Unix time of the latest event, by type.
 pub const LAST_EVENT: &str = "fed_gateway_last_event_timestamp_seconds";
 /// Seconds from an entry to its storing in EVENTS.
@@ -56,6 +58,43 @@ pub const COMMANDS: &str = "fed_gateway_commands";
 pub struct OfType {
     /// The event type.
     pub event_type: &'static str,
+}
+
+/// Which type of event, and what may be missing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Gap {
+    /// The event type.
+    pub event_type: &'static str,
+    /// What may be missing.
+    pub kind: &'static str,
+}
+
+/// What may be missing between Redis and the mesh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapKind {
+    /// Redis may have trimmed entries before they were read.
+    Trimmed,
+    /// Redis lost entries that were read before, and whatever came after them.
+    RedisRolledBack,
+    /// EVENTS lost events; they are read again.
+    EventsLost,
+    /// DEAD lost letters; they are read again.
+    LettersLost,
+    /// EVENTS or DEAD was made anew: nothing is read until a person has looked.
+    MadeAnew,
+}
+
+impl GapKind {
+    /// The word that it is counted by.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trimmed => "trimmed",
+            Self::RedisRolledBack => "redis-rolled-back",
+            Self::EventsLost => "events-lost",
+            Self::LettersLost => "letters-lost",
+            Self::MadeAnew => "made-anew",
+        }
+    }
 }
 
 /// Which type of event, and what became of it.
@@ -120,7 +159,9 @@ pub struct Metrics {
     /// See [`DEAD_LETTERS`].
     pub dead_letters: Family<Dead, Counter>,
     /// See [`UPSTREAM_GAPS`].
-    pub upstream_gaps: Family<OfType, Counter>,
+    pub upstream_gaps: Family<Gap, Counter>,
+    /// See [`UPSTREAM_AHEAD`].
+    pub upstream_ahead: Family<OfType, Gauge<f64, AtomicU64>>,
     /// See [`LAST_EVENT`].
     pub last_event: Family<OfType, Gauge<f64, AtomicU64>>,
     /// See [`INGEST_SECONDS`].
@@ -159,6 +200,7 @@ impl Default for Metrics {
             unknown_words: Family::default(),
             dead_letters: Family::default(),
             upstream_gaps: Family::default(),
+            upstream_ahead: Family::default(),
             last_event: Family::default(),
             ingest_seconds: metric::seconds(),
             redis_restarts: Family::default(),
@@ -193,7 +235,8 @@ impl Metrics {
             registry.register(STALE_EVENTS, "Events too old to loosen on", self.stale_events.clone());
             registry.register(UNKNOWN_WORDS, "Status words that nobody knows", self.unknown_words.clone());
             registry.register(DEAD_LETTERS, "Entries that could not be used", self.dead_letters.clone());
-            registry.register(UPSTREAM_GAPS, "Entries may be trimmed unread", self.upstream_gaps.clone());
+            registry.register(UPSTREAM_GAPS, "Something may be missing, by kind", self.upstream_gaps.clone());
+            registry.register(UPSTREAM_AHEAD, "Seconds that ids lie ahead", self.upstream_ahead.clone());
             registry.register(LAST_EVENT, "Unix time of the latest event", self.last_event.clone());
             registry.register(INGEST_SECONDS, "Seconds from entry to EVENTS", self.ingest_seconds.clone());
             registry.register(REDIS_RESTARTS, "Redis sessions begun anew", self.redis_restarts.clone());

@@ -5,10 +5,11 @@ use mesh::nats::Nats;
 use mesh::reader::Reader;
 use mesh::rulings::head;
 use mesh::streams::MeshConfig;
-use proto::chain::Chain;
+use proto::chain::{Chain, Link};
 use proto::id::{PortfolioId, RulingHash, Sequence, SlotCount};
 use proto::ruling::Ruling;
 use proto::subject::Stream;
+use proto::wire::Message as _;
 
 use crate::emit::fold::Fold;
 
@@ -67,6 +68,27 @@ pub async fn find(
             return Ok(None);
         }
     }
+}
+
+/// Whether the log still holds the ruling that a chain ends with, or outlived it by its limits.
+///
+/// # Errors
+/// RULINGS cannot be read now.
+pub async fn holds(
+    nats: &Nats,
+    config: &MeshConfig,
+    portfolio: &PortfolioId,
+    chain: Chain,
+) -> anyhow::Result<bool> {
+    let subject = nats.subjects.ruling(portfolio.slot(config.slots), portfolio);
+    let Some(oldest) = nats.first_message(Stream::Rulings, &subject).await? else { return Ok(false) };
+    let outlived = |link: Link| link.version > chain.version;
+    if serde_json::from_slice(&oldest.payload).is_ok_and(outlived) {
+        return Ok(true);
+    }
+    let is_it = |bytes: &[u8]| RulingHash::of(bytes) == chain.hash;
+    let wanted = |bytes: &[u8]| is_it(bytes).then(|| Ruling::from_bytes(bytes).ok()).flatten();
+    Ok(find(nats, config, portfolio, wanted).await?.is_some())
 }
 
 async fn oldest(nats: &Nats, subject: &str) -> anyhow::Result<Sequence> {

@@ -89,6 +89,7 @@ impl Status {
 
     /// What is amiss, by name; nothing when all is well. `open` is what this process itself waits for.
     pub fn amiss(&self, mut open: BTreeMap<String, String>, now: Time) -> BTreeMap<String, String> {
+        open.extend(self.view.troubled_feeds());
         let neglected = self.neglected(now);
         if let Some(first) = neglected.first() {
             let told = format!("events of {} portfolios ({first} …) wait for a ruling", neglected.len());

@@ -4,20 +4,21 @@ pub mod filter;
 pub mod follow;
 mod state;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use proto::decision::Decision;
 use proto::event::Event;
 use proto::id::{DecisionId, EventId, HoldId, PortfolioId, Sequence};
 use proto::ledger::Ledger;
-use proto::ruling::Ruling;
+use proto::ruling::{Position, Ruling};
 use proto::time::Time;
 use tokio::sync::watch;
 
+use crate::feed::FeedKind;
 use filter::Filter;
 use state::State;
-pub use state::{Counts, Page, Said};
+pub use state::{Counts, Page, Said, Trouble};
 
 /// What is known, for all who ask; and who waits is told of each change.
 #[derive(Debug)]
@@ -57,6 +58,23 @@ impl View {
     /// Portfolios with an event that has waited for its ruling since before this time: nobody governs them.
     pub fn neglected(&self, before: Time) -> BTreeSet<PortfolioId> {
         self.read(|state| state.neglected(before))
+    }
+
+    /// Takes note of what is amiss with a feed, or that nothing is any more.
+    pub fn note_feed(&self, feed: FeedKind, trouble: Trouble, told: Option<String>) {
+        if self.read(|state| state.troubles(feed, trouble)) != told {
+            self.change(|state| state.note_feed(feed, trouble, told));
+        }
+    }
+
+    /// What is amiss with the feeds, by feed.
+    pub fn troubled_feeds(&self) -> BTreeMap<String, String> {
+        self.read(State::troubled_feeds)
+    }
+
+    /// Up to where EVENTS was ruled, by the stream that the latest ruling names.
+    pub fn ruled_to(&self) -> Option<Position> {
+        self.read(State::ruled_to)
     }
 
     /// Every portfolio that has a ruling, or was seen since the start.

@@ -92,14 +92,33 @@ fn concerned(decoded: &Decoded, known: &BTreeSet<PortfolioId>) -> Vec<PortfolioI
     }
 }
 
-/// Up to where a stream is through, as its latest event and its latest letter say; none when it has neither.
-pub fn position(stream: &str, event: Option<&Event>, letter: Option<&Letter>) -> Option<EntryId> {
-    let of_event = event.and_then(|event| match &event.source {
-        Source::Redis { stream: other, through, .. } if other == stream => Some(*through),
-        Source::Redis { .. } | Source::Operator | Source::Clock => None,
-    });
-    let of_letter = letter.filter(|letter| letter.stream == stream).map(|letter| letter.through);
-    of_event.max(of_letter)
+/// Up to where a stream is through, as its latest event says and as its latest letter does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Through {
+    event: Option<EntryId>,
+    letter: Option<EntryId>,
+}
+
+impl Through {
+    /// What these two say; none where there is none of this stream.
+    pub fn of(stream: &str, event: Option<&Event>, letter: Option<&Letter>) -> Self {
+        let event = event.and_then(|event| match &event.source {
+            Source::Redis { stream: other, through, .. } if other == stream => Some(*through),
+            Source::Redis { .. } | Source::Operator | Source::Clock => None,
+        });
+        Self { event, letter: letter.filter(|letter| letter.stream == stream).map(|letter| letter.through) }
+    }
+
+    /// Where to go on. A letter vouches for the events before it only where there is none: DEAD may keep what EVENTS lost.
+    /// The letters after the last event are read again, and known.
+    pub fn position(self) -> Option<EntryId> {
+        self.event.or(self.letter)
+    }
+
+    /// Up to where everything was read before.
+    pub fn seen(self) -> Option<EntryId> {
+        self.event.max(self.letter)
+    }
 }
 
 #[cfg(test)]
@@ -198,15 +217,20 @@ mod tests {
     }
 
     #[test]
-    fn the_position_is_the_later_of_event_and_letter() {
+    fn a_letter_does_not_vouch_for_events_that_are_gone() {
         let plan_of = |entry, read| plan(&feed(), id("4-0"), &known(&[]), &[(entry, read)]);
         let events = plan_of(entry("5-0"), health(Some("a"))).chains;
         let letters = plan_of(entry("6-0"), defect()).letters;
-        let (event, letter) = (&events[0][0], &letters[0]);
+        let (event, letter) = (Some(&events[0][0]), Some(&letters[0]));
         let stream = feed().stream;
-        assert_eq!(position(&stream, None, None), None);
-        assert_eq!(position(&stream, Some(event), None), Some(id("5-0")));
-        assert_eq!(position(&stream, Some(event), Some(letter)), Some(id("6-0")));
-        assert_eq!(position("quantum:stream:other", Some(event), Some(letter)), None);
+        let through = |stream: &str, event, letter| {
+            let through = Through::of(stream, event, letter);
+            (through.position(), through.seen())
+        };
+        assert_eq!(through(&stream, None, None), (None, None));
+        assert_eq!(through(&stream, event, None), (Some(id("5-0")), Some(id("5-0"))));
+        assert_eq!(through(&stream, event, letter), (Some(id("5-0")), Some(id("6-0"))));
+        assert_eq!(through(&stream, None, letter), (Some(id("6-0")), Some(id("6-0"))));
+        assert_eq!(through("quantum:stream:other", event, letter), (None, None));
     }
 }

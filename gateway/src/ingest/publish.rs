@@ -1,8 +1,8 @@
 //! Publishing a batch: each portfolio's events one after another, portfolios side by side.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use futures::{TryStreamExt, stream};
@@ -16,6 +16,7 @@ use proto::wire::Message as _;
 use tracing::{Instrument, info, info_span, warn};
 
 use super::plan::Plan;
+use super::standing::{Anchor, Anchors};
 use super::upstream::Upstream;
 use crate::feed::FeedKind;
 use crate::metrics::{Metrics, OfType, Outcome, seconds};
@@ -33,6 +34,10 @@ pub(super) struct Publisher {
     pub(super) kind: FeedKind,
     /// The last letter that is in DEAD: entries up to it have theirs.
     pub(super) last_letter: Option<EntryId>,
+    /// What was seen stored before this batch.
+    pub(super) anchors: Anchors,
+    /// The latest event of this batch that was seen stored.
+    pub(super) newest: Mutex<Option<Anchor>>,
 }
 
 impl Publisher {
@@ -42,7 +47,10 @@ impl Publisher {
             self.write_letter(upstream, &letter).await?;
         }
         let chains = plan.chains.into_iter().map(|chain| Ok(self.publish_chain(chain)));
-        stream::iter(chains).try_for_each_concurrent(CHAINS_AT_ONCE, |chain| chain).await
+        stream::iter(chains).try_for_each_concurrent(CHAINS_AT_ONCE, |chain| chain).await?;
+        let newest = self.newest.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        self.anchors.event = newest.or(self.anchors.event.take());
+        Ok(())
     }
 
     async fn publish_chain(&self, chain: Vec<Event>) -> anyhow::Result<()> {
@@ -70,8 +78,27 @@ impl Publisher {
         let payload = Bytes::from(event.to_bytes().context("an event has no JSON form")?);
         let stored = publish_until_stored(&self.nats, &subject, &headers, &payload, OUTLAST_ELECTION).await;
         let stored = stored.with_context(|| format!("cannot publish event {}", event.id))?;
+        self.anchor(stored, event.id)?;
         self.view.expect(&event, self.nats.clock.now());
         self.note(&event, stored);
+        Ok(())
+    }
+
+    /// Remembers the latest event. A new one that does not stand after those of earlier batches stands where one of them
+    /// did: it was lost.
+    fn anchor(&self, stored: Stored, id: EventId) -> anyhow::Result<()> {
+        let sequence = stored.sequence();
+        if let (Stored::New(_), Some(before)) = (stored, &self.anchors.event) {
+            let last = before.sequence;
+            ensure!(
+                sequence > last,
+                "EVENTS lost events: one was stored at {last}, and then one at {sequence}"
+            );
+        }
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if newest.as_ref().is_none_or(|newest| newest.sequence < sequence) {
+            *newest = Some(Anchor { sequence, id: id.to_string() });
+        }
         Ok(())
     }
 
@@ -110,16 +137,16 @@ impl Publisher {
         Ok(())
     }
 
-    async fn store_letter(&self, letter: &Letter) -> anyhow::Result<()> {
+    async fn store_letter(&mut self, letter: &Letter) -> anyhow::Result<()> {
         let told: Vec<String> = letter.mistakes.iter().map(ToString::to_string).collect();
         warn!(stream = letter.stream, entry = %letter.entry, reason = letter.reason, "dead letter: {}", told.join("; "));
         let id = EventId::derive(&["letter", &letter.stream, &letter.entry.to_string()]);
         let subject = self.nats.subjects.dead(&letter.event_type);
         let payload = Bytes::from(letter.to_bytes().context("a letter has no JSON form")?);
         let headers = with_id(&id.to_string());
-        publish_until_stored(&self.nats, &subject, &headers, &payload, OUTLAST_ELECTION)
-            .await
-            .with_context(|| format!("cannot publish the letter of {}", letter.entry))?;
+        let stored = publish_until_stored(&self.nats, &subject, &headers, &payload, OUTLAST_ELECTION).await;
+        let stored = stored.with_context(|| format!("cannot publish the letter of {}", letter.entry))?;
+        self.anchors.letter = Some(Anchor { sequence: stored.sequence(), id: id.to_string() });
         Ok(())
     }
 }

@@ -57,16 +57,24 @@ pub struct Start {
 }
 
 impl Start {
-    /// Where to begin, given where an earlier reader was; without a position, `max_age` ago.
-    pub fn of(position: Option<EntryId>, extent: Option<Extent>, now: Time, max_age: Period) -> Self {
+    /// Where to begin, given up to where everything is stored and up to where everything was read before; without a
+    /// position, `max_age` ago.
+    pub fn of(
+        position: Option<EntryId>,
+        seen: Option<EntryId>,
+        extent: Option<Extent>,
+        now: Time,
+        max_age: Period,
+    ) -> Self {
         let Some(position) = position else {
             let after = before_all_of(now.before(max_age));
             return Self { after, rolled_back: false, gap_before: None };
         };
         // Where the stream is gone, its next entry gets an id of now.
         let last = extent.map_or(before_all_of(now), |extent| extent.last_generated);
-        let gap_before = extent.and_then(|extent| extent.gap_after(position));
-        Self { after: position.min(last), rolled_back: last < position, gap_before }
+        let seen = seen.unwrap_or(position).max(position);
+        let gap_before = extent.and_then(|extent| extent.gap_after(seen));
+        Self { after: position.min(last), rolled_back: last < seen, gap_before }
     }
 }
 
@@ -99,20 +107,20 @@ mod tests {
 
     #[test]
     fn without_a_position_reading_begins_an_age_ago() {
-        let start = Start::of(None, extent("1-0", "90000-0"), NOW, AGE);
+        let start = Start::of(None, None, extent("1-0", "90000-0"), NOW, AGE);
         assert_eq!(start.after, EntryId { millis: 39_999, number: u64::MAX });
         assert_eq!((start.rolled_back, start.gap_before), (false, None));
     }
 
     #[test]
     fn a_position_within_the_stream_is_gone_on_from() {
-        let start = Start::of(Some(id("50000-1")), extent("40000-0", "90000-0"), NOW, AGE);
+        let start = Start::of(Some(id("50000-1")), None, extent("40000-0", "90000-0"), NOW, AGE);
         assert_eq!(start, Start { after: id("50000-1"), rolled_back: false, gap_before: None });
     }
 
     #[test]
     fn a_first_entry_after_the_position_is_a_gap() {
-        let start = Start::of(Some(id("50000-1")), extent("60000-0", "90000-0"), NOW, AGE);
+        let start = Start::of(Some(id("50000-1")), None, extent("60000-0", "90000-0"), NOW, AGE);
         assert_eq!(
             start,
             Start { after: id("50000-1"), rolled_back: false, gap_before: Some(id("60000-0")) }
@@ -120,16 +128,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_read_before_is_no_gap_where_it_is_read_again() {
+        let (again, seen) = (Some(id("0-0")), Some(id("50000-1")));
+        let start = Start::of(again, seen, extent("40000-0", "90000-0"), NOW, AGE);
+        assert_eq!(start, Start { after: id("0-0"), rolled_back: false, gap_before: None });
+        let trimmed = Start::of(again, seen, extent("60000-0", "90000-0"), NOW, AGE);
+        assert_eq!(trimmed.gap_before, Some(id("60000-0")));
+    }
+
+    #[test]
     fn a_stream_that_ends_before_the_position_lost_entries() {
-        let start = Start::of(Some(id("50000-1")), extent("40000-0", "45000-0"), NOW, AGE);
+        let start = Start::of(Some(id("50000-1")), None, extent("40000-0", "45000-0"), NOW, AGE);
         assert_eq!(start, Start { after: id("45000-0"), rolled_back: true, gap_before: None });
     }
 
     #[test]
     fn a_stream_that_is_gone_begins_now_and_not_before_the_position() {
-        let gone = Start::of(Some(id("50000-1")), None, NOW, AGE);
+        let gone = Start::of(Some(id("50000-1")), None, None, NOW, AGE);
         assert_eq!((gone.after, gone.rolled_back), (id("50000-1"), false));
-        let ahead = Start::of(Some(id("200000-1")), None, NOW, AGE);
+        let ahead = Start::of(Some(id("200000-1")), None, None, NOW, AGE);
         assert_eq!((ahead.after.millis, ahead.rolled_back), (99_999, true));
     }
 }

@@ -112,7 +112,7 @@ async fn decisions(nats: &Nats, config: &MeshConfig) -> anyhow::Result<(u64, Vec
         match Decision::from_bytes(&record.payload) {
             Ok(decision) => latest.push(decision),
             Err(failed) => {
-                warn!(sequence = %record.sequence, "a message in DECISIONS is no decision: {failed}")
+                warn!(sequence = %record.sequence, "a message in DECISIONS is no decision: {failed}");
             }
         }
     }

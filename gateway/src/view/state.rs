@@ -7,11 +7,12 @@ use proto::decision::Decision;
 use proto::event::{Body, Event, Source};
 use proto::id::{DecisionId, EntryId, EventId, HoldId, PortfolioId, Sequence};
 use proto::ledger::Ledger;
-use proto::ruling::Ruling;
+use proto::ruling::{Position, Ruling};
 use proto::time::Time;
 use proto::value::Mode;
 
 use super::filter::{Filter, Order};
+use crate::feed::FeedKind;
 
 /// How many decisions are remembered.
 const MAX_DECISIONS: usize = 10_000;
@@ -32,6 +33,17 @@ pub(super) struct State {
     command_order: VecDeque<EventId>,
     awaited: BTreeMap<(PortfolioId, String), Awaited>,
     ordered: BTreeMap<PortfolioId, Ordered>,
+    ruled_to: Option<Position>,
+    troubles: BTreeMap<(FeedKind, Trouble), String>,
+}
+
+/// What can be amiss with a feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// Its ids lie in the future.
+    Ahead,
+    /// The mesh lost what came of it.
+    Lost,
 }
 
 /// An entry whose event is stored and has no ruling yet.
@@ -96,6 +108,7 @@ impl State {
             }
         }
         self.met.remove(&ruling.portfolio);
+        self.note_ruled(&ruling.position);
         self.no_longer_await(&ruling.after);
         if self.ordered.get(&ruling.portfolio).is_some_and(|one| one.sequence <= ruling.position.sequence) {
             self.ordered.remove(&ruling.portfolio);
@@ -104,6 +117,41 @@ impl State {
         if matches!(ruling.event.body, Body::Command(_)) {
             self.remember_command(ruling);
         }
+    }
+
+    fn note_ruled(&mut self, position: &Position) {
+        match &mut self.ruled_to {
+            Some(ruled) if ruled.stream == position.stream => {
+                ruled.sequence = ruled.sequence.max(position.sequence);
+            }
+            Some(_) | None => self.ruled_to = Some(position.clone()),
+        }
+    }
+
+    pub(super) fn ruled_to(&self) -> Option<Position> {
+        self.ruled_to.clone()
+    }
+
+    pub(super) fn note_feed(&mut self, feed: FeedKind, trouble: Trouble, told: Option<String>) {
+        match told {
+            Some(told) => self.troubles.insert((feed, trouble), told),
+            None => self.troubles.remove(&(feed, trouble)),
+        };
+    }
+
+    pub(super) fn troubles(&self, feed: FeedKind, trouble: Trouble) -> Option<String> {
+        self.troubles.get(&(feed, trouble)).cloned()
+    }
+
+    pub(super) fn troubled_feeds(&self) -> BTreeMap<String, String> {
+        let mut feeds: BTreeMap<String, String> = BTreeMap::new();
+        for ((feed, _), told) in &self.troubles {
+            let all = feeds.entry(format!("feed {feed}")).or_default();
+            let separator = if all.is_empty() { "" } else { "; " };
+            all.push_str(separator);
+            all.push_str(told);
+        }
+        feeds
     }
 
     fn meet(&mut self, portfolio: PortfolioId) {
