@@ -6,11 +6,14 @@
 //! from a seed, counts of what came of a run, the check of stored rulings, the comparison of two policies,
 //! and the page that shows it.
 
+mod agenda;
 mod diff;
 mod model;
 mod policy;
 pub mod report;
 mod roles;
+mod settled;
+mod standing;
 mod synthetic;
 mod tally;
 mod verify;
@@ -18,6 +21,7 @@ mod verify;
 pub use diff::{Change, Comparison, Counts, Difference, Subject};
 pub use model::Model;
 pub use policy::{BadPolicy, Policies};
+pub use settled::Settled;
 pub use synthetic::Synthetic;
 pub use tally::{Tallies, Tally, minutes};
 pub use verify::{Flaw, Rejected, Unsound, Verified, Verifier};

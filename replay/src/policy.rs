@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use ceo::Ceo;
 use cfo::Cfo;
@@ -126,7 +127,7 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn employ<E: Executive>(&mut self) {
         if let Some(policy) = self.section::<E::Policy>(E::ROLE.as_str()) {
-            self.staff.insert(E::ROLE, Box::new(Serving::<E>(policy)));
+            self.staff.insert(E::ROLE, Box::new(Serving::<E>(Arc::new(policy))));
         }
     }
 

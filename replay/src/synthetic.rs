@@ -2,6 +2,7 @@
 //!
 //! The same seed gives the same events, on every machine: whole numbers drawn by SplitMix64, and plain arithmetic.
 
+mod dice;
 mod market;
 
 use proto::event::{Body, Event, Source};
@@ -9,6 +10,7 @@ use proto::id::{BadId, EntryId, EventId, PortfolioId};
 use proto::time::{Period, Time};
 use proto::wire::Schema;
 
+use dice::Dice;
 use market::Market;
 
 /// When every made-up day begins: Monday 2026-01-05, 00:00 UTC.
@@ -24,6 +26,8 @@ const HALF_ROUND: u64 = ROUND / 2;
 #[derive(Debug, Clone)]
 pub struct Synthetic {
     markets: Vec<(PortfolioId, Market)>,
+    /// What event ids are made from: there is no entry that they could follow from.
+    ids: Dice,
     told: u64,
 }
 
@@ -38,7 +42,7 @@ impl Synthetic {
             Ok((portfolio, Market::new(seed.wrapping_add(u64::from(number).wrapping_mul(0x5851_f42d)))))
         };
         let markets = (0..portfolios).map(market).collect::<Result<_, BadId>>()?;
-        Ok(Self { markets, told: 0 })
+        Ok(Self { markets, ids: Dice::new(!seed), told: 0 })
     }
 }
 
@@ -58,15 +62,15 @@ impl Iterator for Synthetic {
             HALF_ROUND => Body::Model(market.model()),
             _ => Body::Snapshot(market.snapshot()),
         };
-        Some(event(portfolio, at, turn, body))
+        let id = EventId::of_bits(u128::from(self.ids.next()) << 64 | u128::from(self.ids.next()));
+        Some(event(portfolio, at, turn, id, body))
     }
 }
 
 /// An event as the gateway makes it of a Redis entry.
-fn event(portfolio: &PortfolioId, at: Time, number: u64, body: Body) -> Event {
+fn event(portfolio: &PortfolioId, at: Time, number: u64, id: EventId, body: Body) -> Event {
     let entry = EntryId { millis: at.as_millis().unsigned_abs(), number };
     let stream = body.kind().as_str().to_owned();
-    let id = EventId::derive(&["synthetic", &stream, &entry.to_string(), portfolio.as_str()]);
     Event {
         schema: Schema::Event,
         id,

@@ -11,6 +11,8 @@ use proto::time::{Period, Time};
 use proto::value::{Mode, Profile};
 use serde::{Serialize, Serializer};
 
+use crate::settled::Settled;
+
 /// The counts of one portfolio, or of all of them together.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Tally {
@@ -43,10 +45,16 @@ pub struct Tally {
 /// ruling nothing of a portfolio is counted.
 #[derive(Debug, Clone, Default)]
 pub struct Tallies {
-    portfolios: BTreeMap<PortfolioId, Tally>,
-    in_force: BTreeMap<PortfolioId, InForce>,
+    portfolios: BTreeMap<PortfolioId, Count>,
     /// The latest time that anything happened, in any portfolio.
     latest: Time,
+}
+
+/// A portfolio's counts, and what is in force in it; nothing before its first ruling.
+#[derive(Debug, Clone, Default)]
+struct Count {
+    tally: Tally,
+    in_force: Option<InForce>,
 }
 
 /// What is in force, and since when it is not counted yet.
@@ -61,44 +69,77 @@ struct InForce {
 impl Tallies {
     /// Counts an event and the rulings that followed from it.
     pub fn told(&mut self, event: &Event, rulings: &[Ruling]) {
-        let ruled = rulings.iter().any(|ruling| ruling.event.id == event.id);
-        let tally = self.portfolios.entry(event.portfolio.clone()).or_default();
-        tally.events += 1;
-        tally.known += u64::from(!ruled);
-        self.latest = self.latest.max(event.at);
+        self.event(event, rulings.iter().any(|ruling| ruling.event.id == event.id));
         for ruling in rulings {
-            self.ruled(ruling);
+            self.settled(&ruling.into());
         }
     }
 
-    /// Counts a ruling.
-    pub fn ruled(&mut self, ruling: &Ruling) {
-        let tally = self.portfolios.entry(ruling.portfolio.clone()).or_default();
-        tally.rulings += 1;
-        for decision in &ruling.decisions {
-            *tally.decisions.entry(decision.decision_type()).or_default() += 1;
+    /// Counts an event, and whether it was ruled now; what came of it is counted apart.
+    pub fn event(&mut self, event: &Event, ruled: bool) {
+        self.latest = self.latest.max(event.at);
+        self.count(&event.portfolio, |count| {
+            count.tally.events += 1;
+            count.tally.known += u64::from(!ruled);
+        });
+    }
+
+    /// Counts what came of an event or a timer.
+    pub fn settled(&mut self, settled: &Settled<'_>) {
+        self.latest = self.latest.max(settled.ledger.at);
+        self.count(&settled.ledger.portfolio, |count| count.settled(settled));
+    }
+
+    /// The counts by portfolio, with what is in force counted up to the latest event of all.
+    #[must_use]
+    pub fn close(self) -> BTreeMap<PortfolioId, Tally> {
+        let latest = self.latest;
+        let close = |(portfolio, count): (PortfolioId, Count)| (portfolio, count.close(latest));
+        self.portfolios.into_iter().map(close).collect()
+    }
+
+    fn count(&mut self, portfolio: &PortfolioId, count: impl FnOnce(&mut Count)) {
+        if let Some(known) = self.portfolios.get_mut(portfolio) {
+            count(known);
+        } else {
+            count(self.portfolios.entry(portfolio.clone()).or_default());
         }
-        for outcome in &ruling.outcomes {
+    }
+}
+
+impl Count {
+    fn settled(&mut self, settled: &Settled<'_>) {
+        let Settled { ledger, outcomes, decisions, .. } = *settled;
+        let tally = &mut self.tally;
+        tally.rulings += 1;
+        for outcome in outcomes {
             if let Finding::Refused { refusal } = &outcome.result {
                 *tally.refusals.entry(refusal.as_str()).or_default() += 1;
                 tally.conflicts += u64::from(refusal.is_conflict());
             }
         }
-        tally.loosenings += loosenings(ruling);
-        let next = InForce::of(&ruling.after);
-        if let Some(last) = self.in_force.insert(ruling.portfolio.clone(), next) {
-            tally.lasted(last, ruling.after.at);
+        // What changes is decided (law 8): without decisions all goes on as it was.
+        if decisions.is_empty() && self.in_force.is_some() {
+            return;
         }
-        self.latest = self.latest.max(ruling.after.at);
+        for decision in decisions {
+            *tally.decisions.entry(decision.decision_type()).or_default() += 1;
+        }
+        let is = InForce::of(ledger);
+        let was = self.in_force.replace(is);
+        let ended = was.is_some_and(|was| was.frozen) && !is.frozen;
+        tally.loosenings += settled.loosened().len() as u64 + u64::from(ended);
+        if let Some(was) = was {
+            tally.lasted(was, is.since);
+        }
     }
 
-    /// The counts by portfolio, with what is in force counted up to the latest event of all.
-    #[must_use]
-    pub fn close(mut self) -> BTreeMap<PortfolioId, Tally> {
-        for (portfolio, last) in self.in_force {
-            self.portfolios.entry(portfolio).or_default().lasted(last, self.latest);
+    fn close(self, latest: Time) -> Tally {
+        let Self { mut tally, in_force } = self;
+        if let Some(last) = in_force {
+            tally.lasted(last, latest);
         }
-        self.portfolios
+        tally
     }
 }
 
@@ -143,17 +184,6 @@ impl InForce {
             profile: ledger.effective.profile,
         }
     }
-}
-
-/// How many values a ruling loosens; an ended freeze counts as one. What changes is decided (law 8), so a ruling without
-/// decisions need not be looked at.
-fn loosenings(ruling: &Ruling) -> u64 {
-    if ruling.decisions.is_empty() {
-        return 0;
-    }
-    let (before, after) = (&ruling.before, &ruling.after);
-    let ended = before.freeze.is_some() && after.freeze.is_none();
-    after.effective.looser_than(&before.effective).len() as u64 + u64::from(ended)
 }
 
 /// A length of time in minutes, to a hundredth.

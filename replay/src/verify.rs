@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use court::{Breach, Matter};
-use proto::case::{Case, ReviewCase, Verdict, Veto};
+use proto::case::{Brief, ReviewCase, Statement, Verdict, Veto};
 use proto::chain::Chain;
 use proto::id::{PortfolioId, Role, RulingHash, Version};
 use proto::ledger::Ledger;
@@ -206,16 +206,24 @@ impl Verifier {
 }
 
 fn evaluate_again(book: &Book, role: &Role, ruling: &Ruling) -> Option<Result<Verdict, serde_json::Error>> {
-    let case = Case::of(role, &ruling.event, &ruling.before, &ruling.terms.base);
-    Some(book.staff.get(role)?.evaluate(case))
+    let mut desk = book.staff.get(role)?.desk();
+    let brief = Brief { event: &ruling.event, ledger: &ruling.before, base: &ruling.terms.base };
+    let mut evaluate = || {
+        desk.recall(ruling.before.memories.get(role))?;
+        let Statement { proposals, wake_at } = desk.hear(brief);
+        Ok(Verdict { proposals, memory: desk.memory()?, wake_at })
+    };
+    Some(evaluate())
 }
 
 fn review_again(book: &Book, role: &Role, ruling: &Ruling) -> Option<Result<Vec<Veto>, serde_json::Error>> {
     let mut matter = Matter::from(ruling);
     matter.hearing.review = None;
     let proposals = court::for_review(&ruling.terms, &matter);
-    let case = ReviewCase::of(role, &matter.event, &matter.before, &matter.hearing, proposals);
-    Some(book.staff.get(role)?.review(case))
+    let ReviewCase { memory, event, ledger, proposals, .. } =
+        ReviewCase::of(role, &matter.event, &matter.before, &matter.hearing, proposals);
+    let mut desk = book.staff.get(role)?.desk();
+    Some(desk.recall(memory.as_ref()).map(|()| desk.object(&event, &ledger, &proposals)))
 }
 
 fn agrees<T: PartialEq + serde::Serialize>(

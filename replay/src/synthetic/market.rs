@@ -4,6 +4,8 @@ use proto::event::{EssState, Health, ModelPerformance, Snapshot, SystemStatus};
 use proto::number::{Fraction, Ratio, Usd};
 use proto::time::Day;
 
+use super::dice::Dice;
+
 /// What a portfolio begins with.
 const START: Usd = Usd::lit(10_000.0);
 /// The models that are told of, one after another.
@@ -22,10 +24,6 @@ enum Mood {
     Rise,
     Slump,
 }
-
-/// Whole numbers that look random: SplitMix64.
-#[derive(Debug, Clone)]
-struct Dice(u64);
 
 /// A portfolio as its producer sees it.
 #[derive(Debug, Clone)]
@@ -55,30 +53,10 @@ impl Mood {
     }
 }
 
-impl Dice {
-    const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From 0 up to, and without, 1.
-    fn share(&mut self) -> f64 {
-        let bits = u32::try_from(self.next() >> 32).unwrap_or_default();
-        f64::from(bits) / (f64::from(u32::MAX) + 1.0)
-    }
-
-    /// True once in so many times.
-    const fn one_in(&mut self, times: u64) -> bool {
-        self.next().is_multiple_of(times)
-    }
-}
-
 impl Market {
     pub(super) const fn new(seed: u64) -> Self {
         Self {
-            dice: Dice(seed),
+            dice: Dice::new(seed),
             mood: Mood::Calm,
             day: Day(0),
             level: 1.0,

@@ -1,0 +1,188 @@
+//! Where one portfolio stands: its ledger, a desk of every role, and the hash that the next ruling names.
+
+use std::collections::BTreeMap;
+
+use court::{Deliberation, Judgement, Matter, Voice};
+use proto::case::{Brief, Statement, Verdict};
+use proto::event::Event;
+use proto::id::{PolicyRevision, PortfolioId, Role, RulingHash};
+use proto::ledger::Ledger;
+use proto::ruling::{Absence, Heard, HeardReview, Hearing, Position, Ruling};
+use proto::time::Time;
+use proto::wire::Message as _;
+
+use crate::policy::Book;
+use crate::roles::Desk;
+
+/// Who is away, and why.
+pub(crate) type Absent = BTreeMap<Role, Absence>;
+
+/// What a round goes by, whatever it is about.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    pub(crate) revision: &'a PolicyRevision,
+    pub(crate) book: &'a Book,
+    pub(crate) absent: &'a Absent,
+}
+
+/// Where a portfolio stands.
+pub(crate) struct Standing {
+    /// Its state. The memories in it are those of the last whole ruling.
+    pub(crate) ledger: Ledger,
+    /// When its next timer is due.
+    pub(crate) due: Option<Time>,
+    /// The ruling before; nothing when the event before was only settled.
+    previous: RulingHash,
+    /// One a seat, in the order of the seats.
+    posts: Vec<Post>,
+}
+
+/// A seat, and who works there.
+struct Post {
+    role: Role,
+    /// None where nobody serves this role.
+    desk: Option<Box<dyn Desk>>,
+    /// Whether it was heard since its memory was last written into the ledger.
+    unwritten: bool,
+}
+
+impl Standing {
+    /// Before the first event.
+    pub(crate) fn begin(book: &Book, portfolio: PortfolioId) -> Self {
+        let post = |role: &Role| {
+            let desk = book.staff.get(role).map(|office| office.desk());
+            Post { role: role.clone(), desk, unwritten: false }
+        };
+        Self {
+            ledger: court::genesis(&book.terms, portfolio),
+            due: None,
+            previous: RulingHash::default(),
+            posts: book.terms.seats.keys().map(post).collect(),
+        }
+    }
+
+    /// One round, of which nothing is kept but the state that it leaves.
+    pub(crate) fn settle(&mut self, rules: Rules<'_>, event: &Event) -> Judgement {
+        let terms = &rules.book.terms;
+        let voices = self.hear(rules, event);
+        let before = court::may_need_review(terms, &self.ledger, &voices).then(|| self.ledger.clone());
+        let deliberation = Deliberation::open(terms, event, &mut self.ledger, voices);
+        let review = before.and_then(|before| review(rules, &self.posts, event, &before, &deliberation));
+        let judgement = deliberation.close(review.as_ref());
+        self.previous = RulingHash::default();
+        self.due = court::next_due(terms, &self.ledger);
+        judgement
+    }
+
+    /// One round, as the arbiter holds it, and the whole ruling that comes of it.
+    pub(crate) fn rule(
+        &mut self,
+        rules: Rules<'_>,
+        event: Event,
+        position: Position,
+    ) -> Result<Ruling, serde_json::Error> {
+        let terms = &rules.book.terms;
+        self.write_memories()?;
+        let voices = self.hear(rules, &event);
+        let roles = self.heard(rules, &voices)?;
+        let before = self.ledger.clone();
+        let mut after = self.ledger.clone();
+        let deliberation = Deliberation::open(terms, &event, &mut after, voices);
+        let review = review(rules, &self.posts, &event, &before, &deliberation);
+        let judgement = deliberation.close(review.as_ref());
+        let hearing = Hearing { roles, review };
+        let matter = Matter { position, previous: self.previous, event, before, hearing };
+        let ruling = judgement.into_ruling(terms, matter, after);
+        self.previous = RulingHash::of(&ruling.to_bytes()?);
+        self.due = court::next_due(terms, &ruling.after);
+        self.ledger = ruling.after.clone();
+        Ok(ruling)
+    }
+
+    /// Everybody with interest in the event.
+    fn hear(&mut self, rules: Rules<'_>, event: &Event) -> Vec<Voice> {
+        let (kind, terms) = (event.kind(), &rules.book.terms);
+        let brief = Brief { event, ledger: &self.ledger, base: &terms.base };
+        let mut voices = Vec::with_capacity(self.posts.len());
+        for (post, seat) in self.posts.iter_mut().zip(terms.seats.values()) {
+            if seat.interests.contains(&kind) {
+                let statement = post.hear(rules.absent, brief);
+                voices.push(Voice { role: post.role.clone(), statement });
+            }
+        }
+        voices
+    }
+
+    /// The same as it stands in a ruling.
+    fn heard(
+        &mut self,
+        rules: Rules<'_>,
+        voices: &[Voice],
+    ) -> Result<BTreeMap<Role, Heard>, serde_json::Error> {
+        let mut roles = BTreeMap::new();
+        for Voice { role, statement } in voices {
+            let memory =
+                self.posts.iter_mut().find(|post| post.role == *role).map(Post::write).transpose()?;
+            let heard = match (statement, memory.flatten()) {
+                (Some(Statement { proposals, wake_at }), Some(memory)) => {
+                    let verdict = Verdict { proposals: proposals.clone(), memory, wake_at: *wake_at };
+                    Heard::Verdict { policy: rules.revision.clone(), verdict }
+                }
+                (None, _) | (_, None) => Heard::Absent { why: why(rules, role) },
+            };
+            roles.insert(role.clone(), heard);
+        }
+        Ok(roles)
+    }
+
+    /// Writes into the ledger what roles took in on events that were only settled.
+    fn write_memories(&mut self) -> Result<(), serde_json::Error> {
+        for post in self.posts.iter_mut().filter(|post| post.unwritten) {
+            if let Some(memory) = post.write()? {
+                self.ledger.memories.insert(post.role.clone(), memory);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Post {
+    fn hear(&mut self, absent: &Absent, brief: Brief<'_>) -> Option<Statement> {
+        let desk = self.desk.as_mut().filter(|_| !absent.contains_key(&self.role))?;
+        self.unwritten = true;
+        Some(desk.hear(brief))
+    }
+
+    fn write(&mut self) -> Result<Option<serde_json::Value>, serde_json::Error> {
+        self.unwritten = false;
+        self.desk.as_ref().map(|desk| desk.memory()).transpose()
+    }
+}
+
+/// Asks the reviewer about what would still loosen; nobody is asked when nothing would.
+fn review(
+    rules: Rules<'_>,
+    posts: &[Post],
+    event: &Event,
+    before: &Ledger,
+    deliberation: &Deliberation<'_>,
+) -> Option<HeardReview> {
+    let proposals = deliberation.for_review();
+    let (role, _) = rules.book.terms.seats.iter().find(|(_, seat)| seat.reviews)?;
+    if proposals.is_empty() {
+        return None;
+    }
+    let role = role.clone();
+    let present = posts.iter().find(|post| post.role == role && !rules.absent.contains_key(&role));
+    Some(match present.and_then(|post| post.desk.as_ref()) {
+        Some(desk) => {
+            let vetoes = desk.object(event, before, &proposals);
+            HeardReview::Opinion { role, policy: rules.revision.clone(), vetoes }
+        }
+        None => HeardReview::Absent { why: why(rules, &role), role },
+    })
+}
+
+fn why(rules: Rules<'_>, role: &Role) -> Absence {
+    rules.absent.get(role).cloned().unwrap_or(Absence::NoResponders)
+}
