@@ -1,4 +1,4 @@
-//! Audit: a ruling is recomputed from itself alone, and checked against the laws that it must obey.
+//! Audit: a ruling is checked against the laws that it must obey, and recomputed from itself alone.
 
 use proto::decision::Author;
 use proto::event::EventKind;
@@ -10,14 +10,11 @@ use proto::value::Kind;
 use proto::wire::Message;
 
 use crate::matter::Matter;
-use crate::rule;
+use crate::{already_ruled, rule};
 
 /// The first law that a ruling breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Breach {
-    /// Ruling the same again gives something else: it was changed, or another build made it.
-    #[error("P9: recomputed from itself, the ruling reads otherwise")]
-    NotReproducible,
     /// A value in effect is looser than a hold on it.
     #[error("P1: {kind} is looser than the hold of {cause}")]
     LooserThanHold {
@@ -34,6 +31,9 @@ pub enum Breach {
         /// What was answered.
         outcomes: usize,
     },
+    /// The ledger knew the event already.
+    #[error("P6: the event was ruled before")]
+    RuledTwice,
     /// Something loosened while a guardian was absent.
     #[error("P7: {what} loosened while {role} was absent")]
     LoosenedUnguarded {
@@ -42,21 +42,24 @@ pub enum Breach {
         /// Who was absent.
         role: Role,
     },
+    /// Ruling the same again gives something else: it was changed, or another build made it.
+    #[error("P9: recomputed from itself, the ruling reads otherwise")]
+    NotReproducible,
 }
 
-/// Recomputes a ruling from what it holds, and checks it.
+/// Checks a ruling against the laws that show in it, and then recomputes it from what it holds: what it breaks by itself is
+/// named as such, whatever else was changed.
 ///
 /// # Errors
 /// The first law that it breaks.
 pub fn audit(ruling: &Ruling) -> Result<(), Breach> {
-    let again = rule(&ruling.terms, Matter::from(ruling));
-    match (again.to_bytes(), ruling.to_bytes()) {
-        (Ok(again), Ok(stored)) if again == stored => {}
-        (Ok(_) | Err(_), _) => return Err(Breach::NotReproducible),
-    }
     check_holds(ruling)?;
     check_outcomes(ruling)?;
-    check_guardians(ruling)
+    if already_ruled(&ruling.before, &ruling.event) {
+        return Err(Breach::RuledTwice);
+    }
+    check_guardians(ruling)?;
+    check_again(ruling)
 }
 
 fn check_holds(ruling: &Ruling) -> Result<(), Breach> {
@@ -111,4 +114,12 @@ fn absent_guardian(ruling: &Ruling) -> Option<Role> {
         (seat.interests.contains(&kind) && !heard) || !ruling.after.heard.contains(*role)
     });
     absent.map(|(role, _)| role.clone())
+}
+
+fn check_again(ruling: &Ruling) -> Result<(), Breach> {
+    let again = rule(&ruling.terms, Matter::from(ruling));
+    match (again.to_bytes(), ruling.to_bytes()) {
+        (Ok(again), Ok(stored)) if again == stored => Ok(()),
+        (Ok(_) | Err(_), _) => Err(Breach::NotReproducible),
+    }
 }

@@ -127,7 +127,7 @@ impl Story {
         self.told += 1;
         let mut event = event(self.now, body);
         event.id = EventId::derive(&["story", &self.told.to_string()]);
-        event.source = source(&event, self.told);
+        event.source = source(&self.ledger, &event, self.told);
         let kind = event.kind();
         let interested = self.terms.seats.iter().filter(|(_, seat)| seat.interests.contains(&kind));
         let roles = interested.map(|(role, _)| (role.clone(), heard(Vec::new()))).collect();
@@ -235,15 +235,18 @@ pub(crate) fn heard(proposals: Vec<Proposal>) -> Heard {
     Heard::Verdict { policy: testing_policy(), verdict }
 }
 
-/// Where an event of this kind comes from.
-pub(crate) fn source(event: &Event, number: u64) -> Source {
+/// Where an event of this kind comes from. A stream's entries come in order, whatever the time of the event.
+pub(crate) fn source(before: &Ledger, event: &Event, number: u64) -> Source {
     match event.kind() {
         EventKind::Command => Source::Operator,
         EventKind::ClockDue => Source::Clock,
         EventKind::Snapshot | EventKind::Health | EventKind::Model => {
             let millis = u64::try_from(event.at.as_millis()).unwrap();
-            let entry = EntryId { millis, number };
-            Source::Redis { stream: event.kind().as_str().to_owned(), entry, through: entry }
+            let stream = event.kind().as_str().to_owned();
+            let latest = before.ruled.entries.get(&stream).copied().unwrap_or_default();
+            let next = EntryId { number: latest.number + 1, ..latest };
+            let entry = next.max(EntryId { millis, number });
+            Source::Redis { stream, entry, through: entry }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the court does, paragraph by paragraph of its rules; the laws over random stories are in `properties`.
 
+mod audits;
 mod books;
 mod conflicts;
 mod due;

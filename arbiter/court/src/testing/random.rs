@@ -12,8 +12,8 @@ use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 use proto::case::Veto;
-use proto::event::{Body, ClockDue, EssState, EventKind, Source, SystemStatus};
-use proto::id::{EntryId, EventId, PortfolioId, Role, RuleId, RulingHash, Sequence};
+use proto::event::{Body, ClockDue, EssState, EventKind, SystemStatus};
+use proto::id::{EventId, PortfolioId, Role, RuleId, RulingHash, Sequence};
 use proto::ledger::Ledger;
 use proto::number::Usd;
 use proto::proposal::Proposal;
@@ -142,7 +142,7 @@ fn matter(terms: &Terms, before: Ledger, step: &Step, number: u64) -> Matter {
     let at = step.what.at(terms, &before, step.gap);
     let mut event = event(at, step.what.body(&before, at));
     event.id = EventId::derive(&["random", &number.to_string()]);
-    event.source = past(&before, source(&event, number));
+    event.source = source(&before, &event, number);
     let kind = event.kind();
     event.stale = step.stale && kind != EventKind::Command;
     let interested = terms.seats.iter().filter(|(_, seat)| seat.interests.contains(&kind));
@@ -182,14 +182,6 @@ fn reviewed(terms: &Terms, step: &Step) -> HeardReview {
         }
         None => HeardReview::Absent { role, why: Absence::Timeout },
     }
-}
-
-/// A stream's entries come in order.
-fn past(before: &Ledger, source: Source) -> Source {
-    let Source::Redis { stream, entry, .. } = source else { return source };
-    let latest = before.ruled.entries.get(&stream).copied().unwrap_or_default();
-    let entry = entry.max(EntryId { number: latest.number + 1, ..latest });
-    Source::Redis { stream, entry, through: entry }
 }
 
 fn said(step: &Step, role: &Role, wake_at: Option<Time>) -> Heard {
