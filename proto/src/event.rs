@@ -14,7 +14,7 @@ use crate::wire::Schema;
 pub struct Event {
     /// `fed.event/1`.
     pub schema: Schema,
-    /// Derived from the source: the same entry gives the same id.
+    /// Derived: the same entry gives the same id, and so does the same said again (see [`Event::id_of_entry`]).
     pub id: EventId,
     /// Whom it concerns.
     pub portfolio: PortfolioId,
@@ -273,6 +273,16 @@ impl EssState {
 }
 
 impl Body {
+    /// The producer's own time, where it gave one.
+    pub const fn reported_at(&self) -> Option<Time> {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.reported_at,
+            Self::Health(health) => health.reported_at,
+            Self::Model(model) => model.reported_at,
+            Self::ClockDue(_) | Self::Command(_) => None,
+        }
+    }
+
     /// Which kind of event this is.
     pub const fn kind(&self) -> EventKind {
         match self {
@@ -286,6 +296,18 @@ impl Body {
 }
 
 impl Event {
+    /// The id of what an entry tells a portfolio.
+    ///
+    /// Where the producer gives a time of its own, that and the content make the identity: a buffer that publishes the
+    /// same once more, under another entry, says nothing new. Otherwise the entry makes it.
+    pub fn id_of_entry(stream: &str, entry: EntryId, portfolio: &PortfolioId, body: &Body) -> EventId {
+        let told = body.reported_at().and_then(|_| serde_json::to_string(body).ok());
+        match told {
+            Some(told) => EventId::derive(&["told", stream, portfolio.as_str(), &told]),
+            None => EventId::derive(&["redis", stream, &entry.to_string(), portfolio.as_str()]),
+        }
+    }
+
     /// A timer of this portfolio went off; the same event for the same timer, whoever makes it.
     pub fn clock_due(portfolio: &PortfolioId, due: Time) -> Self {
         let id = EventId::derive(&["clock", portfolio.as_str(), &due.to_string()]);

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::decision::DecisionType;
+use crate::event::{Event, Source};
 use crate::hold::{Freeze, Hold};
 use crate::id::{DecisionId, EntryId, EventId, HoldId, PortfolioId, Role, RuleId, Version};
 use crate::number::{Fraction, Usd};
@@ -121,11 +122,50 @@ pub struct Ruled {
     pub entries: BTreeMap<String, EntryId>,
     /// The latest events of other sources, oldest first, at most [`Ruled::RECENT`].
     pub recent: Vec<EventId>,
+    /// The latest entries whose producer gave a time of its own, oldest first, at most [`Ruled::RECENT`]: what they say is
+    /// known when it is published once more, under another entry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<EventId>,
 }
 
 impl Ruled {
-    /// How many commands and timers are remembered.
+    /// How many commands and timers are remembered, and how many entries by what they say. Of a producer that reports
+    /// every second that is more than a minute, and what is told again later than that is stale.
     pub const RECENT: usize = 64;
+
+    /// Whether an event was ruled: an entry that is not past its stream's last one, or an event that is remembered.
+    pub fn knows(&self, event: &Event) -> bool {
+        match &event.source {
+            Source::Redis { stream, entry, .. } => {
+                self.entries.get(stream).is_some_and(|latest| entry <= latest)
+                    || self.told.contains(&event.id)
+            }
+            Source::Operator | Source::Clock => self.recent.contains(&event.id),
+        }
+    }
+
+    /// Remembers an event that is ruled now.
+    pub fn remember(&mut self, event: &Event) {
+        match &event.source {
+            Source::Redis { stream, entry, .. } => {
+                if let Some(latest) = self.entries.get_mut(stream) {
+                    *latest = (*latest).max(*entry);
+                } else {
+                    self.entries.insert(stream.clone(), *entry);
+                }
+                if event.body.reported_at().is_some() {
+                    push_bounded(&mut self.told, event.id);
+                }
+            }
+            Source::Operator | Source::Clock => push_bounded(&mut self.recent, event.id),
+        }
+    }
+}
+
+fn push_bounded(latest: &mut Vec<EventId>, id: EventId) {
+    latest.push(id);
+    let surplus = latest.len().saturating_sub(Ruled::RECENT);
+    latest.drain(..surplus);
 }
 
 /// The latest equity seen, and whether it is believed.

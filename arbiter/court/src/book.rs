@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use proto::event::{Body, Source};
+use proto::event::Body;
 use proto::id::Role;
-use proto::ledger::{Direction, Equity, Ledger, Ruled};
+use proto::ledger::{Direction, Equity, Ledger};
 use proto::number::Usd;
 use proto::ruling::Heard;
 use proto::terms::Terms;
@@ -28,7 +28,8 @@ pub(crate) fn enter(draft: &mut Draft) {
     let now = draft.now;
     draft.after.version = draft.after.version.next();
     draft.after.at = now;
-    ruled(draft);
+    // Ruling the event again would count it twice.
+    draft.after.ruled.remember(draft.event);
     equity(draft);
     guardians(draft);
     alarms(draft);
@@ -81,25 +82,6 @@ fn change(ledger: &mut Ledger, kind: Kind, direction: Direction, now: Time) {
         changes.reversals.push(now);
     }
     changes.last = Some(direction);
-}
-
-/// Remembers the event: ruling it again would count it twice.
-fn ruled(draft: &mut Draft) {
-    let ruled = &mut draft.after.ruled;
-    match &draft.event.source {
-        Source::Redis { stream, entry, .. } => {
-            if let Some(latest) = ruled.entries.get_mut(stream) {
-                *latest = (*latest).max(*entry);
-            } else {
-                ruled.entries.insert(stream.clone(), *entry);
-            }
-        }
-        Source::Operator | Source::Clock => {
-            ruled.recent.push(draft.event.id);
-            let surplus = ruled.recent.len().saturating_sub(Ruled::RECENT);
-            ruled.recent.drain(..surplus);
-        }
-    }
 }
 
 /// A jump of equity makes snapshots suspect until enough of them agree.

@@ -27,7 +27,7 @@ mod testing;
 mod tests;
 mod validity;
 
-use proto::event::{Event, Source};
+use proto::event::Event;
 use proto::ledger::Ledger;
 use proto::proposal::Proposal;
 use proto::ruling::Ruling;
@@ -38,15 +38,11 @@ pub use deliberation::{Deliberation, Judgement, Voice, may_need_review, voices};
 pub use due::next_due;
 pub use matter::{Matter, genesis};
 
-/// Whether this event was ruled already: an entry that is not past the stream's last one, or an event that is remembered.
+/// Whether this event was ruled already: an entry that is not past the stream's last one, the same told again under
+/// another entry, or a command or timer that is remembered.
 #[must_use]
 pub fn already_ruled(ledger: &Ledger, event: &Event) -> bool {
-    match &event.source {
-        Source::Redis { stream, entry, .. } => {
-            ledger.ruled.entries.get(stream).is_some_and(|latest| entry <= latest)
-        }
-        Source::Operator | Source::Clock => ledger.ruled.recent.contains(&event.id),
-    }
+    ledger.ruled.knows(event)
 }
 
 /// What still loosens when everything that stands was weighed, as it would be granted: what the reviewer is asked about.

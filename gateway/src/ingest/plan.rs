@@ -69,7 +69,7 @@ fn through_itself(event: &mut Event) {
 
 /// The event that an entry is, for one portfolio.
 fn event(feed: &Feed, entry: EntryId, through: EntryId, decoded: &Decoded, portfolio: PortfolioId) -> Event {
-    let id = EventId::derive(&["redis", &feed.stream, &entry.to_string(), portfolio.as_str()]);
+    let id = Event::id_of_entry(&feed.stream, entry, &portfolio, &decoded.body);
     Event {
         schema: Schema::Event,
         id,
@@ -80,6 +80,17 @@ fn event(feed: &Feed, entry: EntryId, through: EntryId, decoded: &Decoded, portf
         stale: decoded.stale,
         body: decoded.body.clone(),
         portfolio,
+    }
+}
+
+/// What NATS drops an event by that is published twice: its entry. The same told under another entry is stored with that
+/// entry, so that the position moves on; who rules knows it by its id.
+pub fn message_id(event: &Event) -> EventId {
+    match &event.source {
+        Source::Redis { stream, entry, .. } => {
+            EventId::derive(&["redis", stream, &entry.to_string(), event.portfolio.as_str()])
+        }
+        Source::Operator | Source::Clock => event.id,
     }
 }
 

@@ -15,7 +15,7 @@ use proto::letter::Letter;
 use proto::wire::Message as _;
 use tracing::{Instrument, info, info_span, warn};
 
-use super::plan::Plan;
+use super::plan::{Plan, message_id};
 use super::standing::{Anchor, Anchors};
 use super::upstream::Upstream;
 use crate::feed::FeedKind;
@@ -67,7 +67,7 @@ impl Publisher {
             messaging.destination.template = "event.{slot}.{portfolio}.{type}", messaging.message.id = %event.id,
         );
         trace::adopt_trace(&span, event.trace_id);
-        let mut headers = with_id(&event.id.to_string());
+        let mut headers = with_id(&message_id(&event).to_string());
         trace::inject(&span, &mut headers);
         self.store(event, headers).instrument(span).await
     }

@@ -165,7 +165,7 @@ impl State {
         let Source::Redis { stream, entry, .. } = &event.source else { return };
         self.meet(event.portfolio.clone());
         let ledger = self.ledgers.get(&event.portfolio);
-        if !ledger.is_some_and(|ledger| is_ruled(ledger, stream, *entry)) {
+        if !ledger.is_some_and(|ledger| ledger.ruled.knows(event)) {
             let key = (event.portfolio.clone(), stream.clone());
             self.awaited.entry(key).or_insert(Awaited { entry: *entry, since: now });
         }
@@ -287,10 +287,6 @@ impl State {
     pub(super) fn last_decision_at(&self) -> Option<Time> {
         self.decisions.iter().map(|said| said.decision.timestamp).max()
     }
-}
-
-fn is_ruled(ledger: &Ledger, stream: &str, entry: EntryId) -> bool {
-    ledger.ruled.entries.get(stream).is_some_and(|ruled| *ruled >= entry)
 }
 
 #[cfg(test)]
