@@ -150,6 +150,9 @@ pub struct Snapshot {
     /// Trades closed since midnight UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_trades_today: Option<u32>,
+    /// Whether the producer itself says that these numbers are not to be relied on: they may tighten, and loosen nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub degraded: bool,
     /// The producer's own time, kept as data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reported_at: Option<Time>,

@@ -193,7 +193,7 @@ pub enum Refusal {
     },
     /// The event is too old to loosen on.
     StaleInput,
-    /// The snapshot is not believed yet.
+    /// The snapshot is not believed: its equity jumped, or its producer says that it is degraded.
     SuspectInput,
     /// Not proposed often enough, or over too short a time.
     Unconfirmed {

@@ -93,6 +93,7 @@ pub const fn snapshot() -> Snapshot {
         sharpe_ratio_7d: None,
         cash_balance: None,
         closed_trades_today: None,
+        degraded: false,
         reported_at: None,
     }
 }

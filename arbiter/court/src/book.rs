@@ -84,9 +84,14 @@ fn change(ledger: &mut Ledger, kind: Kind, direction: Direction, now: Time) {
     changes.last = Some(direction);
 }
 
-/// A jump of equity makes snapshots suspect until enough of them agree.
+/// A jump of equity makes snapshots suspect until enough of them agree; so does a producer that does not rely on them.
 fn equity(draft: &mut Draft) {
     let Body::Snapshot(snapshot) = &draft.event.body else { return };
+    if snapshot.degraded {
+        // What its own producer does not rely on is nothing to measure the next one by.
+        draft.suspect = true;
+        return;
+    }
     let seen = snapshot.total_equity;
     let suspect_for = match draft.after.equity {
         None => 0,

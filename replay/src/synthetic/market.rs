@@ -125,6 +125,7 @@ impl Market {
             sharpe_ratio_7d: Some(self.sharpe()),
             cash_balance: Some(usd(self.level * 0.6)),
             closed_trades_today: Some(self.closed),
+            degraded: false,
             reported_at: None,
         }
     }

@@ -1,9 +1,10 @@
 //! What every ruling books: events, memories, alarms, guardians, equity.
 
-use proto::event::Source;
+use proto::event::{Body, Snapshot, Source};
 use proto::id::Role;
 use proto::ledger::Ruled;
 use proto::ruling::Heard;
+use proto::testing::snapshot;
 use proto::time::Period;
 
 use crate::already_ruled;
@@ -89,6 +90,41 @@ fn a_jump_of_equity_is_believed_when_three_more_agree() {
     assert_eq!(jump, [3, 2, 1, 0]);
     let fall: Vec<u32> = [0.0, 0.0, 1.0, 1.0, 1.0, 1.0].map(&mut suspect).into();
     assert_eq!(fall, [3, 2, 3, 2, 1, 0], "from nothing any change is a jump");
+}
+
+#[test]
+fn degraded_equity_is_nothing_to_measure_the_next_by() {
+    let mut story = Story::new();
+    story.wait(secs(5)).snapshot().equity(900.0).rule();
+    let before = story.ledger.equity;
+    let made_up = Snapshot { degraded: true, ..snapshot() };
+    story.wait(secs(5)).round(Body::Snapshot(made_up)).rule();
+    assert_eq!(story.ledger.equity, before, "an equity that was made up is no base");
+    story.wait(secs(5)).snapshot().equity(910.0).rule();
+    assert_eq!(story.ledger.equity.unwrap().suspect_for, before.unwrap().suspect_for.saturating_sub(1));
+}
+
+#[test]
+fn what_is_told_again_under_another_entry_is_known() {
+    let mut story = Story::new();
+    let told = |story: &mut Story| {
+        let reported_at = Some(story.now);
+        story.round(Body::Snapshot(Snapshot { reported_at, ..snapshot() })).rule()
+    };
+    let first = told(&mut story);
+    assert!(already_ruled(&first.after, &first.event));
+    let mut again = first.event.clone();
+    if let Source::Redis { entry, through, .. } = &mut again.source {
+        (entry.millis, through.millis) = (entry.millis + 60_000, through.millis + 60_000);
+    }
+    assert!(already_ruled(&first.after, &again), "a buffer that publishes the same again says nothing new");
+    for _ in 1..Ruled::RECENT {
+        told(story.wait(secs(1)));
+    }
+    assert!(already_ruled(&story.ledger, &again), "it is remembered for as long as it is fresh");
+    told(story.wait(secs(1)));
+    assert!(!already_ruled(&story.ledger, &again));
+    assert_eq!(story.ledger.ruled.told.len(), Ruled::RECENT);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Looser must be earned: what stands against it, in order, and how it is confirmed.
 
 use proto::decision::{DecisionType, Severity};
+use proto::event::{Body, Snapshot};
 use proto::id::Role;
 use proto::proposal::{Ask, Bound, Proposal};
 use proto::ruling::{Finding, Refusal};
+use proto::testing::snapshot;
 use proto::value::{Kind, Mode, Profile, Value};
 
 use crate::testing::{Story, finding, freeze, hold_at, leverage, mins, propose, refusal, secs, set, types};
@@ -16,8 +18,25 @@ fn tight() -> Story {
     story
 }
 
+/// A snapshot that its own producer does not rely on.
+fn degraded() -> Body {
+    Body::Snapshot(Snapshot { degraded: true, ..snapshot() })
+}
+
 fn looser() -> Proposal {
     set(&Role::CRO, "cro.recovery", leverage(6.0))
+}
+
+#[test]
+fn degraded_numbers_loosen_nothing_and_may_tighten() {
+    let mut story = tight();
+    for _ in 0..5 {
+        let ruling = story.wait(secs(30)).round(degraded()).says(looser()).rule();
+        assert_eq!(*refusal(&ruling, "cro.recovery"), Refusal::SuspectInput);
+    }
+    assert!(story.ledger.evidence.is_empty(), "they are no evidence either");
+    let tighter = story.round(degraded()).says(set(&Role::CRO, "cro.x", leverage(4.0))).rule();
+    assert_eq!(types(&tighter), [DecisionType::RiskAdjustment]);
 }
 
 #[test]

@@ -7,6 +7,11 @@ use proto::time::Time;
 use crate::feed::DrawdownUnit;
 use crate::fields::{Fields, Range};
 
+/// The longest word for the quality of the numbers.
+const MAX_WORD_CHARS: usize = 64;
+/// The words for numbers that are what they should be; no word is as good.
+const GOOD: [&str; 2] = ["good", "ok"];
+
 /// Reads a snapshot; none when something that it cannot do without is wrong.
 pub(super) fn read(
     fields: &mut Fields<'_>,
@@ -24,6 +29,7 @@ pub(super) fn read(
     let sharpe = fields.optional_number(&["sharpe_ratio_7d"], Range::ANY);
     let cash = fields.optional_number(&["cash_balance"], Range::ANY);
     let closed_trades = fields.optional_count(&["closed_trades_today"], Range::COUNT);
+    let quality = fields.optional_text(&["data_quality"], MAX_WORD_CHARS);
     Some(Snapshot {
         total_equity: Usd::new(total_equity?).ok()?,
         drawdown_pct: Fraction::new(unit.as_fraction(drawdown?)).ok()?,
@@ -36,8 +42,15 @@ pub(super) fn read(
         sharpe_ratio_7d: sharpe.and_then(|value| Ratio::new(value).ok()),
         cash_balance: cash.and_then(|value| Usd::new(value).ok()),
         closed_trades_today: closed_trades,
+        degraded: quality.is_some_and(is_degraded),
         reported_at,
     })
+}
+
+/// Whether a word for the quality of the numbers is any but the known good ones: a word that nobody knows is never read
+/// as well.
+fn is_degraded(word: &str) -> bool {
+    !GOOD.iter().any(|good| word.eq_ignore_ascii_case(good))
 }
 
 impl DrawdownUnit {

@@ -145,6 +145,24 @@ fn an_unknown_word_is_kept_as_a_warning_at_least() {
 }
 
 #[test]
+fn numbers_are_degraded_by_any_word_but_the_good_ones() {
+    let cases = [
+        (json!(null), false),
+        (json!("good"), false),
+        (json!(" OK "), false),
+        (json!("degraded"), true),
+        (json!("fallback"), true),
+        (json!("unknown"), true),
+    ];
+    for (word, degraded) in cases {
+        let value = with(snapshot(), &json!({"data_quality": word}));
+        assert_eq!(snapshot_of(&good(FeedKind::Snapshot, &value)).degraded, degraded, "{word}");
+    }
+    let mistyped = payload(&with(snapshot(), &json!({"data_quality": 0.5})));
+    assert_eq!(bad(FeedKind::Snapshot, &mistyped).0, Reason::MistypedField);
+}
+
+#[test]
 fn traces_and_correlations_come_from_the_entry_or_its_wrapper() {
     let text = snapshot().to_string();
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
