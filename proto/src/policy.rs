@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::number::Fraction;
+use crate::number::{Fraction, Ratio};
 use crate::time::Period;
 
 /// A part of the policy file: defaults compiled in, every mistake found at once.
@@ -44,6 +44,16 @@ impl Checks {
     pub fn share(&mut self, field: &str, seen: Fraction) {
         let holds = seen > Fraction::ZERO && seen <= Fraction::lit(1.0);
         self.expect(holds, field, seen.get(), "a share above 0, at most 1 (0.05 is 5 %)");
+    }
+
+    /// Leverage with which the limit on exposure can be reached.
+    ///
+    /// Both bound gross notional against equity, and the tighter counts: leverage may lie far above (10 beside 90 %). Below,
+    /// the limit on exposure would bound nothing, and whoever wrote it meant something else by one of the two.
+    pub fn leverage(&mut self, field: &str, seen: Ratio, max_exposure_pct: Fraction) {
+        let most = max_exposure_pct.get();
+        let expected = format!("above 0, at least max_exposure_pct ({most}): both bound gross notional to equity");
+        self.expect(seen > Ratio::ZERO && seen.get() >= most, field, seen.get(), &expected);
     }
 
     /// A number of things between two bounds, both allowed.
@@ -85,6 +95,8 @@ mod tests {
         let mut checks = Checks::default();
         checks.share("fine", Fraction::lit(1.0));
         checks.share("drawdown_pct", Fraction::lit(5.0));
+        checks.leverage("fine", Ratio::lit(10.0), Fraction::lit(0.9));
+        checks.leverage("max_leverage", Ratio::lit(0.5), Fraction::lit(0.9));
         checks.count("days", 0, 1, 31);
         checks.period("pause", Period::ZERO, Period::from_mins(1), Period::from_hours(24));
         checks.expect(true, "fine", 1, "1");
@@ -93,6 +105,7 @@ mod tests {
             told,
             [
                 "drawdown_pct: seen 5, expected a share above 0, at most 1 (0.05 is 5 %)",
+                "max_leverage: seen 0.5, expected above 0, at least max_exposure_pct (0.9): both bound gross notional to equity",
                 "days: seen 0, expected 1 to 31",
                 "pause: seen 0s, expected 1m to 24h",
             ]

@@ -127,13 +127,13 @@ pub struct ProfileTerms {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// The most leverage, as a multiple of equity.
+    /// The most leverage, gross notional as a multiple of equity. Beside `max_exposure_pct` the tighter counts.
     pub max_leverage: Ratio,
     /// The largest position.
     pub max_position_size_usd: Usd,
     /// The drawdown at which the backend stops by itself.
     pub max_drawdown_pct: Fraction,
-    /// The most exposure, gross notional as a share of equity.
+    /// The most exposure, gross notional as a share of equity. Beside `max_leverage` the tighter counts.
     pub max_exposure_pct: Fraction,
     /// How much closer than usual stop-losses stand; larger is tighter.
     pub stop_loss_multiplier: Ratio,

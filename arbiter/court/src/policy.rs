@@ -113,6 +113,12 @@ impl CourtPolicy {
         }
     }
 
+    /// Limits by hand may be anything tighter; what a portfolio begins with, and comes back to, has to make sense as a whole.
+    fn check_limits(&self, checks: &mut Checks) {
+        let limits = &self.base.limits;
+        checks.leverage("base.limits.max_leverage", limits.max_leverage, limits.max_exposure_pct);
+    }
+
     /// A profile with less risk must not allow more of anything.
     fn check_profiles(&self, checks: &mut Checks) {
         let mut looser: Option<&ProfileTerms> = None;
@@ -162,6 +168,7 @@ impl Policy for CourtPolicy {
         let mut checks = Checks::default();
         self.check_numbers(&mut checks);
         self.check_base(&mut checks);
+        self.check_limits(&mut checks);
         self.check_profiles(&mut checks);
         self.check_seats(&mut checks);
         checks.finish()
@@ -217,6 +224,17 @@ mod tests {
     fn an_unknown_field_is_refused_at_any_depth() {
         for text in [r#"{"confrim": 3}"#, r#"{"base": {"limits": {"leverage": 1.0}}}"#] {
             assert!(serde_json::from_str::<CourtPolicy>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn leverage_and_exposure_fit_each_other() {
+        for (leverage, exposure, fits) in [(10.0, 0.9, true), (0.9, 0.9, true), (0.89, 0.9, false)] {
+            let mut policy = CourtPolicy::default();
+            policy.base.limits.max_leverage = proto::number::Ratio::lit(leverage);
+            policy.base.limits.max_exposure_pct = Fraction::lit(exposure);
+            let fields: Vec<String> = policy.mistakes().into_iter().map(|mistake| mistake.field).collect();
+            assert_eq!(fields.is_empty(), fits, "{leverage} beside {exposure}: {fields:?}");
         }
     }
 

@@ -249,7 +249,7 @@ impl Policy {
 
 impl EssEscalation {
     fn check(&self, checks: &mut Checks) {
-        positive(checks, "ess_escalation.max_leverage", self.max_leverage);
+        checks.leverage("ess_escalation.max_leverage", self.max_leverage, self.max_exposure_pct);
         at_least_nothing(checks, "ess_escalation.max_position_size_usd", self.max_position_size_usd);
         checks.share("ess_escalation.max_drawdown_pct", self.max_drawdown_pct);
         checks.share("ess_escalation.max_exposure_pct", self.max_exposure_pct);
@@ -261,7 +261,7 @@ impl DrawdownRise {
     fn check(&self, checks: &mut Checks) {
         checks.share("drawdown_rise.rise_pct", self.rise_pct);
         factor_down(checks, "drawdown_rise.leverage_factor", self.leverage_factor);
-        positive(checks, "drawdown_rise.leverage_floor", self.leverage_floor);
+        checks.leverage("drawdown_rise.leverage_floor", self.leverage_floor, self.max_exposure_pct);
         factor_down(checks, "drawdown_rise.position_factor", self.position_factor);
         at_least_nothing(checks, "drawdown_rise.position_floor_usd", self.position_floor_usd);
         checks.share("drawdown_rise.max_drawdown_pct", self.max_drawdown_pct);

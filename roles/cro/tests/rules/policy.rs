@@ -33,6 +33,7 @@ fn every_mistake_is_found_at_once() {
         max_leverage = 0.0
         [drawdown_rise]
         leverage_factor = 1.3
+        leverage_floor = 0.5
         position_floor_usd = -1.0
         [exposure]
         armed_below_pct = 0.9
@@ -52,6 +53,7 @@ fn every_mistake_is_found_at_once() {
         [
             "ess_escalation.max_leverage",
             "drawdown_rise.leverage_factor",
+            "drawdown_rise.leverage_floor",
             "drawdown_rise.position_floor_usd",
             "exposure.armed_below_pct",
             "recovery.factor",
