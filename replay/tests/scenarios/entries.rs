@@ -11,6 +11,7 @@ pub(crate) fn snapshot(words: &mut Words, usual: &Snapshot) -> Result<Snapshot, 
     let mut seen = usual.clone();
     while let Some(field) = words.next() {
         match field.as_str() {
+            "degraded" => seen.degraded = true,
             "equity" => seen.total_equity = words.usd(&field)?,
             "drawdown" => seen.drawdown_pct = words.fraction(&field)?,
             "pnl" => seen.realized_pnl_today = words.usd(&field)?,

@@ -52,8 +52,7 @@ impl Stage {
         match action {
             Action::Told { body, stale } => self.entry(at, body.clone(), *stale),
             Action::Again { last, times, every } => {
-                let from = self.told.len().checked_sub(*last).ok_or("not so much came before")?;
-                let entries = self.told.get(from..).unwrap_or_default().to_vec();
+                let entries = self.last(*last)?;
                 let mut rulings = Vec::new();
                 let mut next = at;
                 for told in std::iter::repeat_n(&entries, *times as usize).flatten() {
@@ -65,6 +64,13 @@ impl Stage {
             Action::Duplicate => {
                 let last = self.told.last().cloned().ok_or("nothing came before")?;
                 self.tell(last)
+            }
+            Action::Replayed { last } => {
+                let mut rulings = Vec::new();
+                for told in self.last(*last)? {
+                    rulings.extend(self.publish(at, told.body, told.stale)?);
+                }
+                Ok(rulings)
             }
             Action::Command { by, approved_by, order } => {
                 // What is due comes first: it may end the holds that the order names.
@@ -92,11 +98,28 @@ impl Stage {
         }
     }
 
-    fn entry(&mut self, at: Time, body: Body, stale: bool) -> Result<Vec<Ruling>, String> {
+    /// The last so many entries, oldest first.
+    fn last(&self, last: usize) -> Result<Vec<Event>, String> {
+        let from = self.told.len().checked_sub(last).ok_or("not so much came before")?;
+        Ok(self.told.get(from..).unwrap_or_default().to_vec())
+    }
+
+    /// Something new: its producer says that it is of now.
+    fn entry(&mut self, at: Time, mut body: Body, stale: bool) -> Result<Vec<Ruling>, String> {
+        match &mut body {
+            Body::Snapshot(snapshot) => snapshot.reported_at = Some(at),
+            Body::Health(health) => health.reported_at = Some(at),
+            Body::Model(model) => model.reported_at = Some(at),
+            Body::ClockDue(_) | Body::Command(_) => {}
+        }
+        self.publish(at, body, stale)
+    }
+
+    fn publish(&mut self, at: Time, body: Body, stale: bool) -> Result<Vec<Ruling>, String> {
         self.entries += 1;
         let entry = EntryId { millis: at.as_millis().unsigned_abs(), number: self.entries };
         let stream = body.kind().as_str().to_owned();
-        let id = EventId::derive(&[&stream, &entry.to_string()]);
+        let id = Event::id_of_entry(&stream, entry, &PortfolioId::main(), &body);
         let event = event(id, at, Source::Redis { stream, entry, through: entry }, body, stale);
         self.told.push(event.clone());
         self.tell(event)

@@ -81,6 +81,9 @@ impl Reader {
                 Action::Again { last, times, every }
             }
             "duplicate" => Action::Duplicate,
+            "replayed" => {
+                Action::Replayed { last: if words.takes("last") { words.parsed("how many")? } else { 1 } }
+            }
             "wait" => Action::Wait,
             "absent" => Action::Absent { role: words.parsed("role")?, why: absence(words)? },
             "present" => Action::Present { role: words.parsed("role")? },
@@ -101,6 +104,7 @@ fn lasts(action: &Action) -> Period {
         }
         Action::Told { .. }
         | Action::Duplicate
+        | Action::Replayed { .. }
         | Action::Command { .. }
         | Action::Absent { .. }
         | Action::Present { .. }

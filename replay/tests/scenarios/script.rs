@@ -34,6 +34,8 @@ pub(crate) enum Action {
     Again { last: usize, times: u32, every: Period },
     /// The entry before comes once more as it was.
     Duplicate,
+    /// The last few entries are published once more, under entries of now, as a producer's buffer does.
+    Replayed { last: usize },
     /// An operator commands.
     Command { by: Person, approved_by: Option<Person>, order: Wish },
     /// A role does not answer from now on.
