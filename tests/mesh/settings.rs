@@ -1,5 +1,7 @@
 //! What the manifests, the list of hazards and the services say of themselves is true.
 
+mod manifests;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -62,7 +64,7 @@ fn every_variable_in_the_manifests_is_one_that_a_binary_takes() -> Result<()> {
 /// The crates, each with the folder that it is in.
 fn crates() -> Result<Vec<(String, PathBuf)>> {
     let mut folders =
-        ["proto", "mesh", "arbiter", "arbiter/court", "gateway", "replay", "deploy/local", "tests"]
+        ["proto", "mesh", "arbiter", "arbiter/court", "gateway", "replay", "deploy/local", "tests", "tests/fuzz"]
             .map(|folder| root().join(folder))
             .to_vec();
     for role in std::fs::read_dir(root().join("roles"))? {

@@ -239,6 +239,18 @@ mod tests {
     }
 
     #[test]
+    fn rulings_that_any_replica_may_answer_for_are_refused() {
+        let expected = stream(&Subjects::default(), Stream::Rulings, &options(&[]));
+        let direct = Config { allow_direct: true, ..expected.clone() };
+        let found = fixed_differences(&direct, &expected);
+        assert_eq!(
+            found.iter().map(|d| (d.field, d.is_limit)).collect::<Vec<_>>(),
+            [("allow_direct", false)]
+        );
+        assert!(found[0].to_string().ends_with("allow_direct is true, expected false"), "{}", found[0]);
+    }
+
+    #[test]
     fn a_limit_differs_otherwise_than_what_is_fixed() {
         let subjects = Subjects::default();
         let expected = stream(&subjects, Stream::Events, &options(&[]));
