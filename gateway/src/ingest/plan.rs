@@ -228,6 +228,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_told_again_has_its_identity_and_an_entry_and_position_of_its_own() {
+        let told = |seconds: i64| {
+            let mut read = health(Some("a")).unwrap();
+            if let Body::Health(health) = &mut read.body {
+                health.reported_at = Some(proto::time::Time::from_millis(seconds * 1000));
+            }
+            Ok(read)
+        };
+        let batch = [(entry("5-0"), told(1)), (entry("6-0"), told(2)), (entry("7-0"), told(1))];
+        let plan = plan(&feed(), id("4-0"), &known(&[]), &batch);
+        assert_eq!(shown(&plan), [["a 5-0 5-0", "a 6-0 6-0", "a 7-0 7-0"]]);
+        let [first, other, again] = plan.chains[0].as_slice() else { panic!("{plan:?}") };
+        assert_eq!(first.id, again.id, "the same content and time are the same event");
+        assert_ne!(first.id, other.id, "told anew, with a time of its own, it is another");
+        assert_ne!(message_id(first), message_id(again), "both are stored, so that the position moves on");
+        assert_eq!(message_id(first), EventId::derive(&["redis", &feed().stream, "5-0", "a"]));
+    }
+
+    #[test]
     fn a_letter_does_not_vouch_for_events_that_are_gone() {
         let plan_of = |entry, read| plan(&feed(), id("4-0"), &known(&[]), &[(entry, read)]);
         let events = plan_of(entry("5-0"), health(Some("a"))).chains;

@@ -78,7 +78,7 @@ impl Publisher {
         let payload = Bytes::from(event.to_bytes().context("an event has no JSON form")?);
         let stored = publish_until_stored(&self.nats, &subject, &headers, &payload, OUTLAST_ELECTION).await;
         let stored = stored.with_context(|| format!("cannot publish event {}", event.id))?;
-        self.anchor(stored, event.id)?;
+        self.anchor(stored, message_id(&event))?;
         self.view.expect(&event, self.nats.clock.now());
         self.note(&event, stored);
         Ok(())

@@ -195,6 +195,7 @@ pub(crate) fn calm(at: Time) -> Event {
             sharpe_ratio_7d: None,
             cash_balance: None,
             closed_trades_today: None,
+            degraded: false,
             reported_at: None,
         }),
     )

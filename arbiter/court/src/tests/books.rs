@@ -115,7 +115,7 @@ fn what_is_told_again_under_another_entry_is_known() {
     assert!(already_ruled(&first.after, &first.event));
     let mut again = first.event.clone();
     if let Source::Redis { entry, through, .. } = &mut again.source {
-        (entry.millis, through.millis) = (entry.millis + 60_000, through.millis + 60_000);
+        (entry.millis, through.millis) = (entry.millis + 86_400_000, through.millis + 86_400_000);
     }
     assert!(already_ruled(&first.after, &again), "a buffer that publishes the same again says nothing new");
     for _ in 1..Ruled::RECENT {

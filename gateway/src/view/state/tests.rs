@@ -103,6 +103,18 @@ fn a_portfolio_whose_events_are_not_ruled_is_neglected() {
 }
 
 #[test]
+fn what_is_told_again_is_not_waited_for() {
+    let mut ruling = ruling(from_redis("a", 2), 1, RulingHash::default(), Mode::Paused);
+    let mut again = from_redis("a", 3);
+    again.id = ruling.event.id;
+    ruling.after.ruled.told.push(again.id);
+    let mut state = State::default();
+    state.take(ruling, Sequence(1));
+    state.expect(&again, Time::from_millis(100));
+    assert_eq!(state.neglected(Time::from_millis(1000)), [].into());
+}
+
+#[test]
 fn a_portfolio_whose_commands_are_not_ruled_is_neglected() {
     let at = |millis: i64| Time::from_millis(millis);
     let mut state = state(&["a"], 1);
