@@ -5,6 +5,8 @@ use proto::case::{Case, Executive};
 use proto::event::{Body, EssState, Snapshot, SystemStatus};
 use proto::number::{Fraction, Ratio, Usd};
 use proto::proposal::{Ask, Proposal};
+use proto::regressions;
+use proto::testing::laws::{law, usual};
 use proto::testing::{self, MONDAY, any, morning, snapshot};
 use proto::time::{Period, Time};
 use proto::value::{Mode, Profile, Value};
@@ -302,6 +304,8 @@ fn memory_reads_back_as_it_was_written() {
 }
 
 proptest! {
+    #![proptest_config(usual(regressions!("stories")))]
+
     #[test]
     fn only_upgrade_and_resume_ask_for_more_room(
         told in proptest::collection::vec((0..20_i64, any::bodies(&["xgboost"])), 1..60)
@@ -329,6 +333,10 @@ proptest! {
         let policy = Policy::default();
         prop_assert_eq!(Ceo::evaluate(&policy, &case), Ceo::evaluate(&policy, &case));
     }
+}
+
+proptest! {
+    #![proptest_config(law(regressions!("stories")))]
 
     #[test]
     fn p12_equal_snapshots_all_day_make_one_day(seen in any::snapshots(), seconds in proptest::collection::vec(0..50_000_i64, 1..50)) {

@@ -36,6 +36,8 @@ mod tests {
     use proto::event::Snapshot;
     use proto::number::Fraction;
     use proto::proposal::Ask;
+    use proto::regressions;
+    use proto::testing::laws::usual;
     use proto::testing::{self, MONDAY, Story, any, snapshot};
     use proto::time::Period;
 
@@ -68,6 +70,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(usual(regressions!("rules")))]
+
         #[test]
         fn any_event_asks_for_at_most_one_cashflow_of_the_policy(body in any::bodies(&["xgboost"])) {
             let mut story = Story::<Cfo>::default();

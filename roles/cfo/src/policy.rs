@@ -174,6 +174,19 @@ mod tests {
     }
 
     #[test]
+    fn equal_thresholds_leave_no_band_between_opposite_rules() {
+        let table = [
+            ("[build_reserve]\ncash_pct = 0.15", "build_reserve.cash_pct"),
+            ("[strong_profit]\ndrawdown_pct = 0.05", "strong_profit.drawdown_pct"),
+        ];
+        for (text, field) in table {
+            let mistakes = toml::from_str::<Policy>(text).unwrap().mistakes();
+            let fields: Vec<&str> = mistakes.iter().map(|mistake| mistake.field.as_str()).collect();
+            assert_eq!(fields, [field], "{text}");
+        }
+    }
+
+    #[test]
     fn an_unknown_field_is_refused() {
         let refused = toml::from_str::<Policy>("[preserve]\ndrawdown = 0.05").unwrap_err();
         assert!(refused.to_string().contains("drawdown"), "{refused}");

@@ -256,6 +256,21 @@ mod tests {
     }
 
     #[test]
+    fn each_bound_of_a_number_is_as_written() {
+        let table: [(&str, &[&str]); 6] = [
+            ("[expand]\nwin_rate = 0.45", &["expand.win_rate"]),
+            ("[rebalance]\nfresh = \"8784h\"", &[]),
+            ("[rebalance]\nfresh = \"8785h\"", &["rebalance.fresh"]),
+            ("[rebalance]\nwin_rate_factor = 0.0", &[]),
+            ("[rebalance]\nwin_rate_factor = -0.5", &["rebalance.win_rate_factor"]),
+            ("[rebalance]\nwin_rate_factor = 100.5", &["rebalance.win_rate_factor"]),
+        ];
+        for (text, expected) in table {
+            assert_eq!(fields(text), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn more_symbols_than_there_are_is_a_mistake() {
         assert_eq!(fields("[expand]\nsymbols = 13"), ["expand.symbols"]);
         assert_eq!(fields("universe = []"), ["universe", "contract.symbols", "expand.symbols"]);

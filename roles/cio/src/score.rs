@@ -71,7 +71,9 @@ fn share(steps: u32) -> Fraction {
 mod tests {
     use proptest::prelude::*;
     use proto::number::Ratio;
+    use proto::regressions;
     use proto::testing::MONDAY;
+    use proto::testing::laws::usual;
 
     use super::*;
 
@@ -149,6 +151,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(usual(regressions!("score")))]
+
         #[test]
         fn weights_add_up_to_one(scores in proptest::collection::btree_map("[a-f]", 0.1..=MAX_SCORE, 1..6)) {
             let scores: BTreeMap<&str, f64> =

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use proto::event::{Body, ModelPerformance, Snapshot};
 use proto::number::{Fraction, Ratio};
 use proto::proposal::{Ask, Proposal};
+use proto::regressions;
+use proto::testing::laws::usual;
 use proto::testing::{self, MONDAY, any, model, morning, snapshot};
 use proto::time::{Period, Time};
 use proto::value::{Allocation, Value};
@@ -132,6 +134,8 @@ fn memory_reads_back_as_it_was_written() {
 }
 
 proptest! {
+    #![proptest_config(usual(regressions!("stories")))]
+
     #[test]
     fn only_expand_asks_for_more_symbols_and_none_asks_for_nothing(
         told in proptest::collection::vec(any::bodies(&["xgboost", "lightgbm", "nhits", "patchtst", "other"]), 1..60)

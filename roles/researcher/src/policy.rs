@@ -189,6 +189,23 @@ mod tests {
     }
 
     #[test]
+    fn each_bound_of_a_number_is_as_written() {
+        let table: [(&str, &[&str]); 6] = [
+            ("again_after = \"24h\"", &[]),
+            ("again_after = \"23h\"", &["again_after"]),
+            ("again_after = \"168h\"", &[]),
+            ("again_after = \"169h\"", &["again_after"]),
+            ("tune = { hours = 720 }", &[]),
+            ("tune = { hours = 721 }", &["tune.hours"]),
+        ];
+        for (text, expected) in table {
+            let mistakes = toml::from_str::<Policy>(text).unwrap().mistakes();
+            let fields: Vec<&str> = mistakes.iter().map(|mistake| mistake.field.as_str()).collect();
+            assert_eq!(fields, expected, "{text}");
+        }
+    }
+
+    #[test]
     fn an_unknown_field_is_refused() {
         let refused = toml::from_str::<Policy>("[risk]\ndrawdown = 0.06").unwrap_err();
         assert!(refused.to_string().contains("drawdown"), "{refused}");

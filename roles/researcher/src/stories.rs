@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use proto::event::{Body, EssState, ModelPerformance, Snapshot, SystemStatus};
 use proto::number::{Fraction, Ratio};
 use proto::proposal::{Ask, Proposal};
+use proto::regressions;
+use proto::testing::laws::usual;
 use proto::testing::{self, MONDAY, any, model, morning, snapshot};
 use proto::time::Period;
 
@@ -91,10 +93,15 @@ fn an_event_that_comes_late_does_not_ask_again() {
 fn a_degraded_system_is_looked_into() {
     let mut story = Story::default();
     let degraded = Body::Health(testing::health(SystemStatus::Degraded, EssState::Nominal));
-    assert_eq!(subjects(&story.tell(MONDAY, degraded)), ["performance_analysis"]);
+    let proposals = story.tell(MONDAY, degraded);
+    assert_eq!(subjects(&proposals), ["performance_analysis"]);
+    let Ask::Research { task } = &proposals[0].ask else { panic!("{proposals:?}") };
+    assert_eq!(task.expected_impact, "The system back to HEALTHY once its bottleneck is removed.");
 }
 
 proptest! {
+    #![proptest_config(usual(regressions!("stories")))]
+
     #[test]
     fn no_subject_comes_twice_within_a_day(
         told in proptest::collection::vec((0..600_i64, any::bodies(&["xgboost", "nhits", "other"])), 1..80)

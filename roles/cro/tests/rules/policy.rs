@@ -64,3 +64,26 @@ fn every_mistake_is_found_at_once() {
         ]
     );
 }
+
+#[test]
+fn each_bound_of_a_number_is_as_written() {
+    let table: [(&str, &[&str]); 9] = [
+        (
+            "[exposure]\nabove_pct = 0.0\narmed_below_pct = 0.0",
+            &["exposure.above_pct", "exposure.armed_below_pct"],
+        ),
+        ("[exposure]\narmed_below_pct = 0.85", &[]),
+        ("[exposure]\nposition_factor = 1.0", &["exposure.position_factor"]),
+        ("[exposure]\nposition_factor = 0.0", &["exposure.position_factor"]),
+        ("[exposure]\nposition_floor_usd = 0.0", &[]),
+        ("[recovery]\nfactor = 1.0", &["recovery.factor"]),
+        ("[recovery]\nfactor = 10.0", &[]),
+        ("[ess_tight]\nwarning_threshold_pct = 0.02", &["ess_tight.warning_threshold_pct"]),
+        ("[ess_tight]\ncritical_threshold_pct = 0.04", &["ess_tight.critical_threshold_pct"]),
+    ];
+    for (text, expected) in table {
+        let mistakes = toml::from_str::<Policy>(text).unwrap().mistakes();
+        let fields: Vec<&str> = mistakes.iter().map(|mistake| mistake.field.as_str()).collect();
+        assert_eq!(fields, expected, "{text}");
+    }
+}

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use proto::case::{Case, Executive};
 use proto::event::{Body, EssState, Snapshot};
 use proto::number::{Fraction, Ratio, Usd};
+use proto::regressions;
 use proto::testing;
+use proto::testing::laws::usual;
 use proto::time::Time;
 use proto::value::{Limits, Value};
 
@@ -67,6 +69,8 @@ fn later(now: Time, millis: i64) -> Time {
 }
 
 proptest! {
+    #![proptest_config(usual(regressions!("properties")))]
+
     #[test]
     fn only_recovery_and_restore_ever_give_room(story in story(), owned in limits()) {
         let mut desk = Desk::default();

@@ -61,3 +61,21 @@ fn every_mistake_is_found_at_once() {
         ]
     );
 }
+
+#[test]
+fn each_bound_of_a_number_is_as_written() {
+    let table: [(&str, &[&str]); 7] = [
+        ("[loss_streak]\nmin_loss_pct = 0.0", &[]),
+        ("[loss_streak]\nmin_loss_pct = 1.0", &["loss_streak.min_loss_pct"]),
+        ("[loss_streak]\nmin_loss_pct = -0.1", &["loss_streak.min_loss_pct"]),
+        ("[loss_streak]\nover_before = \"0s\"", &["loss_streak.over_before"]),
+        ("[loss_streak]\nover_before = \"29m\"", &[]),
+        ("[drawdown]\nduration = \"168h\"", &[]),
+        ("[drawdown]\nduration = \"169h\"", &["drawdown.duration"]),
+    ];
+    for (text, expected) in table {
+        let mistakes = toml::from_str::<Policy>(text).unwrap().mistakes();
+        let fields: Vec<&str> = mistakes.iter().map(|mistake| mistake.field.as_str()).collect();
+        assert_eq!(fields, expected, "{text}");
+    }
+}

@@ -5,7 +5,9 @@ use proto::case::{Case, Executive};
 use proto::event::{Body, ClockDue, EssState, Health, Snapshot, SystemStatus};
 use proto::number::{Fraction, Usd};
 use proto::proposal::Ask;
+use proto::regressions;
 use proto::testing;
+use proto::testing::laws::{law, usual};
 use proto::time::{Period, Time};
 use supervisor::{Memory, Policy, Supervisor};
 
@@ -72,6 +74,8 @@ fn later(now: Time, millis: i64) -> Time {
 }
 
 proptest! {
+    #![proptest_config(usual(regressions!("properties")))]
+
     #[test]
     fn the_same_case_gives_the_same_verdict_and_memory_survives_being_written(story in story()) {
         let mut desk = Desk::new();
@@ -120,6 +124,10 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    #![proptest_config(law(regressions!("properties")))]
 
     #[test]
     fn p12_equal_snapshots_all_day_are_one_day_without_a_trade(count in 1..200_usize, body in snapshot()) {
