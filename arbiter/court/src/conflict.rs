@@ -1,8 +1,6 @@
 //! Steps 3 and 4: seniority. Of several roles that ask for the same, the senior counts; and while a role tightens, its
 //! juniors do not loosen.
 
-use proto::decision::Author;
-use proto::id::RuleId;
 use proto::proposal::Ask;
 use proto::ruling::Refusal;
 
@@ -12,24 +10,24 @@ use crate::validity::{Subject, subject};
 
 /// Step 3: several roles, same subject: the senior wins, the others are outranked.
 pub(crate) fn seniors_win(draft: &mut Draft) {
-    let mut claims: Vec<(Subject, u8, Author, RuleId)> = Vec::new();
-    for motion in draft.motions.iter().filter(|motion| motion.is_open()) {
-        let proposal = &motion.proposal;
-        if let Some(subject) = contested(motion) {
-            claims.push((subject, draft.rank(&motion.from), motion.from.clone(), proposal.rule.clone()));
+    let mut motions = std::mem::take(&mut draft.motions);
+    for place in 0..motions.len() {
+        let refusal = motions.get(place).and_then(|motion| outranked(draft, motion, &motions));
+        if let (Some(refusal), Some(motion)) = (refusal, motions.get_mut(place)) {
+            motion.refuse(refusal);
         }
     }
-    if claims.len() < 2 {
-        return;
-    }
-    draft.each_open(|draft, motion| {
-        let Some(subject) = contested(motion) else { return };
-        let rank = draft.rank(&motion.from);
-        let rivals = claims.iter().filter(|(about, senior, ..)| *about == subject && *senior < rank);
-        if let Some((_, _, by, rule)) = rivals.min_by_key(|(_, senior, ..)| *senior) {
-            motion.refuse(Refusal::Outranked { by: by.clone(), rule: rule.clone() });
-        }
-    });
+    draft.motions = motions;
+}
+
+/// The most senior of those that contend with this motion counts. It is outranked by nobody, so it is open still.
+fn outranked(draft: &Draft, motion: &Motion, all: &[Motion]) -> Option<Refusal> {
+    let subject = contested(motion).filter(|_| motion.is_open())?;
+    let rank = draft.rank(&motion.from);
+    let rivals = all.iter().filter(|other| other.is_open() && contested(other).as_ref() == Some(&subject));
+    let seniors = rivals.map(|rival| (draft.rank(&rival.from), rival)).filter(|(senior, _)| *senior < rank);
+    let (_, senior) = seniors.min_by_key(|(senior, _)| *senior)?;
+    Some(Refusal::Outranked { by: senior.from.clone(), rule: senior.proposal.rule.clone() })
 }
 
 /// Step 4: a role that tightens bars its juniors from loosening anything on this event. What a junior tightens in the same

@@ -103,7 +103,7 @@ fn set(
         return Err(Refusal::Held { hold: hold.id, cause: hold.cause.clone() });
     }
     motion.take();
-    let unbound = wanted.over(&unbound(&draft.after, draft.terms, wanted.kind()));
+    let unbound = wanted.over(&unbound(draft.after, draft.terms, wanted.kind()));
     release(draft, motion, releases);
     own(draft, motion, wanted);
     let owned = draft.after.owned.get(wanted.kind());
@@ -114,7 +114,7 @@ fn set(
         let person = Some(command.by.name.clone());
         let bound = Bound::Value { at: unbound };
         rehold(draft, motion, Asked { bound, duration, requires_manual_review: false, person }, direction);
-    } else if let Some(hold) = earlier(&draft.after, &replaced).map(|hold| hold.id) {
+    } else if let Some(hold) = earlier(draft.after, &replaced).map(|hold| hold.id) {
         release(draft, motion, &[hold]);
     }
     Ok(())
@@ -136,7 +136,7 @@ fn own(draft: &mut Draft, motion: &Motion, wanted: Wanted) {
 
 /// Puts the operator's hold on a value in place of the one that stood.
 fn rehold(draft: &mut Draft, motion: &mut Motion, asked: Asked, direction: Direction) {
-    let Some(mut hold) = earlier(&draft.after, &motion.proposal.rule).cloned() else {
+    let Some(mut hold) = earlier(draft.after, &motion.proposal.rule).cloned() else {
         return place(draft, motion, asked);
     };
     let renewed = hold.bound != asked.bound || asked.duration.is_some() || hold.duration.is_some();

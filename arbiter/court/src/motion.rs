@@ -111,16 +111,20 @@ impl By {
 
 /// All that was asked: by hand, and by the roles in the order of their names. The voices keep the rest of what they said.
 pub(crate) fn motions(by_hand: Option<Proposal>, voices: &mut [Voice]) -> Vec<Motion> {
-    let by_hand = by_hand.map(|proposal| (Author::Manual, 0, proposal));
-    let by_roles = voices.iter_mut().flat_map(|Voice { role, statement }| {
-        let proposals = statement.iter_mut().flat_map(|said| std::mem::take(&mut said.proposals));
-        proposals.enumerate().map(|(place, proposal)| (Author::Role(role.clone()), place, proposal))
-    });
-    let numbered = by_hand.into_iter().chain(by_roles).enumerate();
-    numbered
-        .map(|(number, (from, place, proposal))| {
-            let (state, strengthened, barred) = (State::Open, false, None);
-            Motion { number, from, place, proposal, state, strengthened, barred }
-        })
-        .collect()
+    let asked = voices.iter().filter_map(|voice| voice.statement.as_ref());
+    let count =
+        asked.map(|statement| statement.proposals.len()).sum::<usize>() + usize::from(by_hand.is_some());
+    let mut motions = Vec::with_capacity(count);
+    let mut list = |from: Author, place, proposal| {
+        let (state, strengthened, barred) = (State::Open, false, None);
+        motions.push(Motion { number: motions.len(), from, place, proposal, state, strengthened, barred });
+    };
+    by_hand.into_iter().for_each(|proposal| list(Author::Manual, 0, proposal));
+    for Voice { role, statement } in voices {
+        let Some(statement) = statement else { continue };
+        for (place, proposal) in std::mem::take(&mut statement.proposals).into_iter().enumerate() {
+            list(Author::Role(role.clone()), place, proposal);
+        }
+    }
+    motions
 }

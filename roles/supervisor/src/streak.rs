@@ -63,11 +63,12 @@ impl Losses {
 /// The streak, if it is long enough and its last loss has not had its break yet.
 pub(crate) fn unanswered(view: &View<'_>) -> Option<Vec<Fact>> {
     let losses = &view.memory.losses;
+    let streak = losses.at_least(view.policy.loss_streak.losses)?;
     let answered = match view.ledger.hold_of(&RULE) {
         Some(hold) => term_began(hold),
         None => view.ledger.fired(&RULE).map(|fired| fired.at).max(losses.held_through),
     };
-    if losses.last_at > answered { losses.at_least(view.policy.loss_streak.losses) } else { None }
+    (losses.last_at > answered).then_some(streak)
 }
 
 /// What speaks for the end of the break, once it is nearly over.
