@@ -52,7 +52,8 @@ impl Checks {
     /// the limit on exposure would bound nothing, and whoever wrote it meant something else by one of the two.
     pub fn leverage(&mut self, field: &str, seen: Ratio, max_exposure_pct: Fraction) {
         let most = max_exposure_pct.get();
-        let expected = format!("above 0, at least max_exposure_pct ({most}): both bound gross notional to equity");
+        let expected =
+            format!("above 0, at least max_exposure_pct ({most}): both bound gross notional to equity");
         self.expect(seen > Ratio::ZERO && seen.get() >= most, field, seen.get(), &expected);
     }
 

@@ -63,10 +63,9 @@ fn every_variable_in_the_manifests_is_one_that_a_binary_takes() -> Result<()> {
 
 /// The crates, each with the folder that it is in.
 fn crates() -> Result<Vec<(String, PathBuf)>> {
-    let mut folders =
-        ["proto", "mesh", "arbiter", "arbiter/court", "gateway", "replay", "deploy/local", "tests", "tests/fuzz"]
-            .map(|folder| root().join(folder))
-            .to_vec();
+    let libraries = ["proto", "mesh", "arbiter", "arbiter/court", "gateway", "replay", "deploy/local"];
+    let mut folders: Vec<PathBuf> =
+        libraries.into_iter().chain(["tests", "tests/fuzz"]).map(|folder| root().join(folder)).collect();
     for role in std::fs::read_dir(root().join("roles"))? {
         folders.push(role?.path());
     }
