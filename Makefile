@@ -1,11 +1,14 @@
 # What can be done here; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fuzz k8s-check servers
+.PHONY: help run test mutants lint fuzz k8s-check servers
 
 # Arguments for `make run`, such as ARGS="--feed none --logs all".
 ARGS ?=
 # How long `make fuzz` searches each parser.
 MINUTES ?= 1
+# What `make mutants` changes, and with what besides: PURE=cro MUTANTS="--shard 0/5" is a start.
+PURE ?= court supervisor cro ceo cio cfo researcher
+MUTANTS ?=
 
 help: ## List what can be done
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +21,11 @@ test: servers k8s-check ## Run every test, those with real servers and processes
 	.ci/packages python3
 	cargo build --locked --workspace --all-targets
 	cargo test --locked --workspace
+
+mutants: ## Change the pure core line by line: do its tests notice? (hours; results in target/mutants.out)
+	command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants
+	RUST_BACKTRACE=0 PROPTEST_CASES=16 PROPTEST_MAX_SHRINK_ITERS=0 PROPTEST_DISABLE_FAILURE_PERSISTENCE=true \
+		cargo mutants --output target $(addprefix --package ,$(PURE)) $(MUTANTS)
 
 lint: ## Check format, lints, documentation, and that the core is pure
 	cargo fmt --all --check
