@@ -115,8 +115,77 @@ async fn a_trimmed_stream_and_an_evicting_redis_are_noticed() -> Result<()> {
     world.messages_when(Stream::Events, 2).await?;
     wait_for("the gap to be counted", || async {
         let (_, metrics) = world.get("/metrics").await?;
-        let line = r#"fed_gateway_upstream_gaps_total{event_type=\"portfolio.snapshot_updated\"}"#;
+        let line =
+            r#"fed_gateway_upstream_gaps_total{event_type=\"portfolio.snapshot_updated\",kind=\"trimmed\"}"#;
         Ok(metrics.to_string().contains(line).then_some(()))
     })
     .await
+}
+
+/// Waits until `/metrics` has this line and `/health` says this.
+async fn told(world: &World, metric: &str, health: &str) -> Result<()> {
+    wait_for(&format!("{metric} and {health:?}"), || async {
+        let (_, metrics) = world.get("/metrics").await?;
+        let (_, said) = world.get("/health").await?;
+        let (metrics, said) = (metrics.to_string().replace("\\\"", "\""), said.to_string());
+        if metrics.contains(metric) && said.contains(health) { Ok(Some(())) } else { bail!("{said}") }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_and_letters_that_nats_lost_are_read_again() -> Result<()> {
+    let mut world = World::start().await?;
+    let first = world.xadd(SNAPSHOT, &snapshot("alpha", 0.01)).await?;
+    world.messages_when(Stream::Events, 1).await?;
+    world.save_nats().await?;
+    let second = world.xadd(SNAPSHOT, &snapshot("alpha", 0.02)).await?;
+    let bad = world.xadd(SNAPSHOT, "{").await?;
+    let third = world.xadd(SNAPSHOT, &snapshot("alpha", 0.03)).await?;
+    world.messages_when(Stream::Events, 3).await?;
+    world.messages_when(Stream::Dead, 1).await?;
+    world.roll_nats_back().await?;
+    wait_for("every entry to be stored again", || async {
+        let events = world.messages(Stream::Events).await?;
+        let letters = world.messages(Stream::Dead).await?;
+        let entries = |messages: &[(String, serde_json::Value)], path: &str| -> Vec<String> {
+            messages.iter().filter_map(|(_, said)| Some(said.pointer(path)?.as_str()?.to_owned())).collect()
+        };
+        let (events, letters) = (entries(&events, "/source/entry"), entries(&letters, "/entry"));
+        let all = [&first, &second, &third].into_iter().all(|entry| events.contains(entry));
+        if all && letters == [bad.clone()] { Ok(Some(())) } else { bail!("{events:?} {letters:?}") }
+    })
+    .await?;
+    let lost = r#"event_type="portfolio.snapshot_updated",kind="events-lost"} "#;
+    told(&world, lost, "").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_events_stream_made_anew_stops_its_feed_and_says_so() -> Result<()> {
+    let mut world = World::start().await?;
+    world.xadd(SNAPSHOT, &snapshot("alpha", 0.01)).await?;
+    world.messages_when(Stream::Events, 1).await?;
+    let name = world.nats.subjects.stream(Stream::Events);
+    world.nats.connection()?.jetstream.delete_stream(name).await?;
+    world.provision().await?;
+    world.xadd(SNAPSHOT, &snapshot("alpha", 0.02)).await?;
+    let anew = r#"event_type="portfolio.snapshot_updated",kind="made-anew"} 1"#;
+    told(&world, anew, "EVENTS was made anew").await?;
+    world.xadd(SNAPSHOT, &snapshot("alpha", 0.03)).await?;
+    told(&world, anew, "A person has to look").await?;
+    assert_eq!(world.messages(Stream::Events).await?.len(), 1, "nothing goes to the new one");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_whose_ids_ran_ahead_is_told_of() -> Result<()> {
+    let world = World::start().await?;
+    let mut redis = world.redis.clone();
+    let mut poison = redis::cmd("XADD");
+    poison.arg(format!("quantum:stream:{SNAPSHOT}")).arg("99999999999999-0");
+    poison.arg("payload").arg(snapshot("alpha", 0.01));
+    let _: String = poison.query_async(&mut redis).await?;
+    world.messages_when(Stream::Dead, 1).await?;
+    let ahead = r#"fed_gateway_upstream_ahead_seconds{event_type="portfolio.snapshot_updated"} "#;
+    told(&world, ahead, "its entries are refused. Delete the stream").await
 }

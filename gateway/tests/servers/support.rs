@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -80,6 +80,20 @@ fn redis_server(folder: &Path, port: u16) -> Result<Child> {
     let mut command = server("FED_REDIS_SERVER", "redis-server");
     command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--dir"]).arg(folder);
     command.spawn().context("redis-server")
+}
+
+fn copied(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copied(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 fn options() -> Options {
@@ -196,6 +210,31 @@ impl World {
             .context("wait")
     }
 
+    /// Stops the NATS server, and keeps a copy of all that it has.
+    pub(crate) async fn save_nats(&mut self) -> Result<()> {
+        self.kill_nats().await?;
+        copied(&self.nats_folder(), &self._folder.path().join("saved"))?;
+        self.start_nats()
+    }
+
+    /// Stops the NATS server, and starts it with what was saved: it lost everything since.
+    pub(crate) async fn roll_nats_back(&mut self) -> Result<()> {
+        self.kill_nats().await?;
+        std::fs::remove_dir_all(self.nats_folder())?;
+        copied(&self._folder.path().join("saved"), &self.nats_folder())?;
+        self.start_nats()
+    }
+
+    fn nats_folder(&self) -> PathBuf {
+        self._folder.path().join("jetstream")
+    }
+
+    fn start_nats(&mut self) -> Result<()> {
+        let port = self.nats_url.rsplit(':').next().and_then(|port| port.parse().ok()).context("port")?;
+        self._servers[0] = nats_server(self._folder.path(), port)?;
+        Ok(())
+    }
+
     /// Stops the NATS server for good.
     pub(crate) async fn kill_nats(&mut self) -> Result<()> {
         self._servers[0].kill().await.context("kill")
@@ -233,7 +272,8 @@ impl World {
 
     /// Everything in a stream of the mesh: subject and message.
     pub(crate) async fn messages(&self, stream: Stream) -> Result<Vec<(String, Value)>> {
-        let mut stream = self.nats.connection()?.jetstream.get_stream(self.nats.subjects.stream(stream)).await?;
+        let mut stream =
+            self.nats.connection()?.jetstream.get_stream(self.nats.subjects.stream(stream)).await?;
         let last = stream.info().await?.state.last_sequence;
         let mut messages = Vec::new();
         for sequence in 1..=last {
