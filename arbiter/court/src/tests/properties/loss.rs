@@ -13,24 +13,23 @@ use proto::testing::laws::{law, usual};
 use proto::value::Kind;
 
 use super::{ended, ended_of_roles, looser_but_by_hand};
-use crate::Matter;
 use crate::testing::random::{Step, Tale, ruled, tales, without};
+use crate::{Deliberation, Matter, Voice, voices};
 
 proptest! {
     #![proptest_config(law(regressions!("properties")))]
 
     #[test]
     fn p02_the_order_of_arrival_changes_nothing(tale in tales(), picks in proptest::collection::vec(any::<Index>(), 7)) {
-        let (step, matter, ruling) = tale.end();
-        let mut waiting: Vec<(Role, Heard)> = matter.hearing.roles.clone().into_iter().collect();
-        let mut arrived = matter.clone();
-        arrived.hearing.roles.clear();
-        for pick in picks.iter().take(waiting.len()) {
-            let (role, heard) = waiting.swap_remove(pick.index(waiting.len()));
-            arrived.hearing.roles.insert(role, heard);
-        }
-        prop_assert_eq!(arrived.hearing.roles.len(), matter.hearing.roles.len());
-        prop_assert_eq!(ruled(&tale.terms, arrived, step), ruling);
+        let (_, matter, ruling) = tale.end();
+        let mut waiting = voices(&matter.hearing);
+        let places = picks.iter().take(waiting.len());
+        let arrived: Vec<Voice> = places.map(|pick| waiting.swap_remove(pick.index(waiting.len()))).collect();
+        prop_assert_eq!(arrived.len(), matter.hearing.roles.len());
+        let mut ledger = matter.before.clone();
+        let deliberation = Deliberation::open(&tale.terms, &matter.event, &mut ledger, arrived);
+        let judgement = deliberation.close(matter.hearing.review.as_ref());
+        prop_assert_eq!(judgement.into_ruling(&tale.terms, matter, ledger), ruling);
     }
 
     #[test]
