@@ -6,6 +6,8 @@ use mesh::args::MeshArgs;
 use mesh::lease::Leasing;
 use proto::time::Period;
 
+use crate::circuit::Fuse;
+
 /// Takes events in order per portfolio, asks the roles, rules, and appends the rulings
 #[derive(Debug, Clone, clap::Parser)]
 #[command(version)]
@@ -32,6 +34,14 @@ pub(crate) struct RoundArgs {
     #[arg(long, env = "FED_FREEZE_CLOSE", value_name = "PERIOD", default_value = "20ms")]
     freeze_close: Period,
 
+    /// After so many time-outs in a row a role is not asked any more: it counts as absent at once
+    #[arg(long, env = "FED_CIRCUIT_AFTER", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    circuit_after: u32,
+
+    /// How long such a role is left alone before one case is sent as a probe; at least the time to answer
+    #[arg(long, env = "FED_CIRCUIT_PROBE", value_name = "PERIOD", default_value = "2s")]
+    circuit_probe: Period,
+
     /// The most cases that travel to a role in one request
     #[arg(long, env = "FED_BATCH_MAX", value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     batch_max: u16,
@@ -54,6 +64,10 @@ impl RoundArgs {
         self.freeze_close.into()
     }
 
+    pub(crate) fn fuse(&self) -> Fuse {
+        Fuse { blows_after: self.circuit_after, probe_after: self.circuit_probe.into() }
+    }
+
     pub(crate) fn batch_max(&self) -> usize {
         self.batch_max.into()
     }
@@ -73,8 +87,14 @@ impl mesh::args::Cli for Args {
     }
 
     fn check(&self) -> Result<(), mesh::BadConfiguration> {
-        if self.round.ask_timeout == Period::from_secs(0) {
+        let RoundArgs { ask_timeout, circuit_probe, .. } = self.round;
+        if ask_timeout == Period::from_secs(0) {
             let wrong = "--ask-timeout 0s: no role could answer in time";
+            return Err(mesh::BadConfiguration::new(wrong));
+        }
+        if circuit_probe < ask_timeout {
+            let wrong =
+                format!("--circuit-probe {circuit_probe}: expected at least {ask_timeout} (--ask-timeout)");
             return Err(mesh::BadConfiguration::new(wrong));
         }
         Ok(())
@@ -93,6 +113,10 @@ mod tests {
         use mesh::args::Cli as _;
         assert!(Args::parse_from(["x"]).check().is_ok());
         assert!(Args::parse_from(["x", "--ask-timeout", "0s"]).check().is_err());
+        assert!(
+            Args::parse_from(["x", "--ask-timeout", "3s"]).check().is_err(),
+            "a probe needs its time too"
+        );
     }
 
     #[test]

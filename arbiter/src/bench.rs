@@ -1,5 +1,6 @@
 //! The bench: asks the roles. One desk a role; when it is idle a case leaves at once, under load the cases that wait
-//! meanwhile travel together in one request.
+//! meanwhile travel together in one request. A role that does not answer in time again and again is not asked, but for a
+//! probe now and then.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -22,6 +23,8 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use crate::args::RoundArgs;
+use crate::breaker::Breaker;
+use crate::metrics::Metrics;
 
 /// A role's verdict and the policy that it went by; or why there is none.
 pub(crate) type Testimony = Result<(PolicyRevision, Verdict), Absence>;
@@ -45,8 +48,15 @@ struct Ask {
 #[derive(Clone)]
 pub(crate) struct Bench {
     nats: Nats,
-    desks: Arc<BTreeMap<Role, mpsc::Sender<Ask>>>,
+    desks: Arc<BTreeMap<Role, Reception>>,
     timeout: Duration,
+}
+
+/// Where one role is asked.
+#[derive(Debug)]
+struct Reception {
+    desk: mpsc::Sender<Ask>,
+    breaker: Arc<Breaker>,
 }
 
 impl Bench {
@@ -55,15 +65,22 @@ impl Bench {
         nats: &Nats,
         roles: impl IntoIterator<Item = Role>,
         args: &RoundArgs,
+        metrics: &Metrics,
         shutdown: &Shutdown,
     ) -> Self {
         let desks = roles
             .into_iter()
             .map(|role| {
                 let (sender, asks) = mpsc::channel(CASES_WAITING);
-                let desk = Desk { nats: nats.clone(), role: role.clone(), timeout: args.ask_timeout() };
+                let breaker = Arc::new(Breaker::new(role.clone(), args.fuse(), metrics.clone()));
+                let desk = Desk {
+                    nats: nats.clone(),
+                    role: role.clone(),
+                    timeout: args.ask_timeout(),
+                    breaker: Arc::clone(&breaker),
+                };
                 shutdown.attend(format!("desk {role}"), desk.work(asks, args.batch_max()));
-                (role, sender)
+                (role, Reception { desk: sender, breaker })
             })
             .collect();
         Self { nats: nats.clone(), desks: Arc::new(desks), timeout: args.ask_timeout() }
@@ -88,11 +105,12 @@ impl Bench {
     }
 
     async fn ask_within(&self, role: &Role, case: &Case) -> Testimony {
+        let Reception { desk, breaker } = self.desks.get(role).ok_or(Absence::NoResponders)?;
+        breaker.admit()?;
         let mut trace = HeaderMap::new();
         mesh::trace::inject(&tracing::Span::current(), &mut trace);
         let case = serde_json::to_vec(case).map_err(|error| invalid(&error))?;
         let (reply, answer) = oneshot::channel();
-        let desk = self.desks.get(role).ok_or(Absence::NoResponders)?;
         let asked = async {
             desk.send(Ask { case, trace, reply }).await.ok()?;
             answer.await.ok()
@@ -114,12 +132,14 @@ impl Bench {
             messaging.system = "nats",
             fed.role = %role,
         );
+        let breaker = &self.desks.get(role).ok_or(Absence::NoResponders)?.breaker;
         async {
+            breaker.admit()?;
             let mut trace = HeaderMap::new();
             mesh::trace::inject(&tracing::Span::current(), &mut trace);
             let bytes = case.to_bytes().map_err(|error| invalid(&error))?;
             let subject = self.nats.subjects.review(role);
-            let reply = request(&self.nats, subject, bytes, trace, self.timeout).await?;
+            let reply = breaker.heed(request(&self.nats, subject, bytes, trace, self.timeout).await)?;
             let opinion = Opinion::from_bytes(&reply.payload).map_err(|error| invalid(&error))?;
             opinion.fits().map_err(|unfit| invalid(&unfit))?;
             if opinion.role == *role { Ok(opinion) } else { Err(invalid(&"another role answered")) }
@@ -134,6 +154,7 @@ struct Desk {
     nats: Nats,
     role: Role,
     timeout: Duration,
+    breaker: Arc<Breaker>,
 }
 
 impl Desk {
@@ -195,7 +216,8 @@ impl Desk {
             }
         }
         let subject = self.nats.subjects.evaluate(&self.role);
-        let reply = request(&self.nats, subject, joined(batch), headers, self.timeout).await?;
+        let reply = request(&self.nats, subject, joined(batch), headers, self.timeout).await;
+        let reply = self.breaker.heed(reply)?;
         let verdicts = Verdicts::from_bytes(&reply.payload).map_err(|error| invalid(&error))?;
         if verdicts.role != self.role {
             return Err(invalid(&format!("{} answered", verdicts.role)));

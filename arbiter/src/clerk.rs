@@ -1,28 +1,21 @@
 //! The clerk of one portfolio: takes its events one after another, and keeps its ledger as the log has it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use async_nats::HeaderMap;
 use proto::chain::Chain;
 use proto::event::Event;
 use proto::id::{PortfolioId, Sequence};
 use proto::ledger::Ledger;
 use proto::ruling::Ruling;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tracing::{Instrument as _, debug, error, info};
+use tracing::{Instrument as _, debug, error, info, warn};
 
 use crate::bailiff::Appended;
+use crate::docket::{Docket, Docketed, Next};
 use crate::slot::Slot;
 
-/// An event on its way to its ruling.
-pub(crate) struct Docketed {
-    pub(crate) sequence: Sequence,
-    pub(crate) event: Event,
-    pub(crate) headers: HeaderMap,
-    /// Its place among what the slot may have in hand at once.
-    pub(crate) place: OwnedSemaphorePermit,
-}
+/// How long nothing may come while a portfolio is caught up with, before EVENTS is asked whether it still has it.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Where a portfolio stands in the log.
 #[derive(Default)]
@@ -39,12 +32,14 @@ pub(crate) struct Clerk {
     slot: Arc<Slot>,
     portfolio: PortfolioId,
     standing: Standing,
+    /// Its later events are not in hand, so nothing after the one that it rules is through.
+    is_behind: bool,
 }
 
 impl Clerk {
     /// A clerk for a portfolio whose counted rulings end with this head, if it has any.
     pub(crate) fn new(slot: Arc<Slot>, portfolio: PortfolioId, head: Option<mesh::rulings::Head>) -> Self {
-        let mut clerk = Self { slot, portfolio, standing: Standing::default() };
+        let mut clerk = Self { slot, portfolio, standing: Standing::default(), is_behind: false };
         clerk.take_up(head);
         clerk
     }
@@ -61,20 +56,82 @@ impl Clerk {
     }
 
     /// Rules events until there are no more, or shutdown is requested. A portfolio that cannot go on halts alone.
-    pub(crate) async fn work(mut self, mut docket: mpsc::Receiver<Docketed>) {
-        while let Some(docketed) = docket.recv().await {
+    pub(crate) async fn work(mut self, docket: Arc<Docket>) {
+        loop {
+            let next = docket.next().await;
             if self.slot.shutdown.is_requested() {
                 return;
             }
-            let sequence = docketed.sequence;
-            if let Err(failed) = self.settle(docketed).await {
+            let (sequence, ended) = match next {
+                Next::Over => return,
+                Next::Rule(docketed) => (docketed.sequence, self.rule(docketed).await),
+                Next::CatchUp(from) => (from, self.catch_up(&docket, from).await),
+            };
+            if let Err(failed) = ended {
                 error!(portfolio = %self.portfolio, %sequence, "this portfolio halts: {failed:#}");
                 self.slot.halted(&self.portfolio, &failed);
-                // What comes in stays open, so that a restart takes it up again.
-                while docket.recv().await.is_some() {}
+                // It stays open, so that a restart takes it up again with all that follows.
+                docket.halt(sequence);
                 return;
             }
-            self.slot.done(sequence);
+        }
+    }
+
+    async fn rule(&mut self, docketed: Docketed) -> anyhow::Result<()> {
+        let sequence = docketed.sequence;
+        self.settle(docketed).await?;
+        self.slot.done(sequence);
+        Ok(())
+    }
+
+    /// Reads and rules what was dropped while the docket was full, one event at a time, until the slot's reader goes on.
+    async fn catch_up(&mut self, docket: &Docket, from: Sequence) -> anyhow::Result<()> {
+        let mut reader = self.slot.events_of(&self.portfolio, from);
+        // The last event that was read stays open until the next is known: what lies between is another portfolio's.
+        let mut open = from;
+        self.is_behind = true;
+        loop {
+            let record = tokio::select! {
+                biased;
+                () = self.slot.shutdown.requested() => return Ok(()),
+                record = reader.next() => record?,
+                () = tokio::time::sleep(QUIET) => {
+                    if !self.let_go(docket).await { continue }
+                    break;
+                }
+            };
+            let sequence = record.sequence;
+            self.slot.take(sequence);
+            if sequence != open {
+                self.slot.done(open);
+                open = sequence;
+            }
+            if let Some(event) = self.slot.event(&record) {
+                self.settle(Docketed { sequence, event, headers: record.headers, place: None }).await?;
+            }
+            if docket.caught_up(sequence) {
+                break;
+            }
+        }
+        self.is_behind = false;
+        self.slot.done(open);
+        info!(portfolio = %self.portfolio, through = %open, "caught up");
+        Ok(())
+    }
+
+    /// Whether EVENTS has let go what was still to be read: its limits were too small for how far this was behind.
+    async fn let_go(&self, docket: &Docket) -> bool {
+        let Some(last) = docket.last_dropped() else { return true };
+        match self.slot.is_gone(last).await {
+            Ok(true) => {
+                error!(portfolio = %self.portfolio, %last, "EVENTS let events go before they were ruled");
+                docket.caught_up(last)
+            }
+            Ok(false) => false,
+            Err(failed) => {
+                warn!(portfolio = %self.portfolio, "EVENTS cannot be asked: {failed:#}");
+                false
+            }
         }
     }
 
@@ -123,7 +180,10 @@ impl Clerk {
                 &genesis
             }
         };
-        let position = self.slot.position(sequence);
+        let mut position = self.slot.position(sequence);
+        if self.is_behind {
+            position.through = position.through.min(sequence);
+        }
         let ruling = self.slot.court.hold(&terms, event, before, position, self.standing.chain.hash).await?;
         let bailiff = &self.slot.bailiff;
         let append = tracing::info_span!("append", otel.kind = "producer", messaging.system = "nats");
@@ -151,7 +211,7 @@ impl Clerk {
 }
 
 fn seconds(period: proto::time::Period) -> f64 {
-    std::time::Duration::from(period).as_secs_f64()
+    Duration::from(period).as_secs_f64()
 }
 
 fn log(ruling: &Ruling) {

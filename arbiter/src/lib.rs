@@ -4,7 +4,10 @@
 mod args;
 mod bailiff;
 mod bench;
+mod breaker;
+mod circuit;
 mod clerk;
+mod docket;
 mod metrics;
 mod round;
 mod slot;
@@ -50,7 +53,7 @@ pub async fn work(args: Args, node: Node) -> anyhow::Result<()> {
     let terms = TermsBook::read(&node.policy)?;
     let seats = terms.common().seats;
     let court = Court {
-        bench: Bench::open(&node.nats, seats.into_keys(), &args.round, &node.shutdown),
+        bench: Bench::open(&node.nats, seats.into_keys(), &args.round, &metrics, &node.shutdown),
         roster: Roster::watch(&node.nats, &config, &node.shutdown).await?,
         args: args.round.clone(),
         metrics: metrics.clone(),

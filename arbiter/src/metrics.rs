@@ -11,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use proto::id::PortfolioId;
 use proto::ruling::{Absence, Finding, Heard, Ruling};
 
 /// The metrics of one arbiter.
@@ -25,6 +26,7 @@ struct Inner {
     event_to_ruling_seconds: Histogram,
     answers: Family<ByAnswer, Counter>,
     answer_seconds: Family<ByRole, Histogram>,
+    circuits_open: Family<ByRole, Gauge>,
     decisions: Family<ByDecision, Counter>,
     refusals: Family<ByRefusal, Counter>,
     conflicts: Family<ByRole, Counter>,
@@ -99,6 +101,7 @@ impl Default for Inner {
             event_to_ruling_seconds: mesh::metric::seconds(),
             answers: Family::default(),
             answer_seconds: Family::new_with_constructor(mesh::metric::seconds),
+            circuits_open: Family::default(),
             decisions: Family::default(),
             refusals: Family::default(),
             conflicts: Family::default(),
@@ -128,6 +131,12 @@ impl Inner {
         to.register("fed_role_answers", "Answers of roles, by outcome", self.answers.clone());
         let answers = self.answer_seconds.clone();
         to.register("fed_role_answer_seconds", "How long roles took to answer", answers);
+        let circuits = self.circuits_open.clone();
+        to.register(
+            "fed_role_circuit_open",
+            "1 while a role is not asked: it did not answer in time",
+            circuits,
+        );
         to.register("fed_decisions", "Decisions, by type and role", self.decisions.clone());
         to.register("fed_refusals", "Proposals not taken, by reason", self.refusals.clone());
         let conflicts = self.conflicts.clone();
@@ -244,6 +253,31 @@ impl Metrics {
         self.inner.slot_lag.get_or_create(&of).set(i64::try_from(behind).unwrap_or(i64::MAX));
     }
 
+    /// A slot went to another arbiter, with its portfolios.
+    pub(crate) fn left<'a>(&self, slot: u16, portfolios: impl Iterator<Item = &'a PortfolioId>) {
+        use proto::value::{Mode, Profile};
+        let inner = &self.inner;
+        inner.slot_in_hand.remove(&BySlot { slot });
+        inner.slot_lag.remove(&BySlot { slot });
+        inner.void.remove(&BySlot { slot });
+        for portfolio in portfolios.map(PortfolioId::to_string) {
+            inner.holds.remove(&ByPortfolio { portfolio: portfolio.clone() });
+            inner.frozen.remove(&ByPortfolio { portfolio: portfolio.clone() });
+            for mode in Mode::ALL {
+                inner.mode.remove(&ByMode { portfolio: portfolio.clone(), mode: mode.as_str() });
+            }
+            for profile in Profile::ALL {
+                inner.profile.remove(&ByProfile { portfolio: portfolio.clone(), profile: profile.as_str() });
+            }
+        }
+    }
+
+    /// A role's circuit opened or closed.
+    pub(crate) fn circuit(&self, role: &str, is_open: bool) {
+        let of = ByRole { role: role.to_owned() };
+        self.inner.circuits_open.get_or_create(&of).set(i64::from(is_open));
+    }
+
     /// An event that the ledger knew.
     pub(crate) fn duplicate(&self) {
         self.inner.duplicates.inc();
@@ -270,6 +304,7 @@ const fn absence(why: &Absence) -> &'static str {
         Absence::Disabled => "disabled",
         Absence::NoResponders => "no-responders",
         Absence::Timeout => "timeout",
+        Absence::CircuitOpen => "circuit-open",
         Absence::Invalid { .. } => "invalid",
     }
 }

@@ -1,7 +1,9 @@
-//! A slot: one reader of its events, one clerk a portfolio. Sequential per portfolio, concurrent across portfolios.
+//! A slot: one reader of its events, one clerk a portfolio. Sequential per portfolio, concurrent across portfolios: one
+//! that falls behind is parked, and its clerk catches up by itself.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use mesh::admin::Condition;
 use mesh::backoff::Backoff;
@@ -16,17 +18,21 @@ use proto::id::{PortfolioId, Sequence, Slot as Number};
 use proto::ruling::{Position, Ruling};
 use proto::subject::Stream;
 use proto::wire::Message as _;
-use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{JoinError, JoinSet};
 use tracing::{error, info, warn};
 
 use crate::bailiff::Bailiff;
-use crate::clerk::{Clerk, Docketed};
+use crate::clerk::Clerk;
+use crate::docket::{Docket, Docketed, Handed};
 use crate::metrics::Metrics;
 use crate::round::Court;
 use crate::terms::TermsBook;
 use crate::timers::Timers;
 use crate::watermark::Watermark;
+
+/// How long the reader waits for a place before a portfolio with events that wait is parked to make room.
+const PLACE_PATIENCE: Duration = Duration::from_millis(100);
 
 /// Everything that the clerks of a slot share.
 pub(crate) struct Slot {
@@ -48,12 +54,13 @@ pub(crate) struct Slot {
 /// The clerks of a slot at work.
 struct Clerks {
     slot: Arc<Slot>,
-    dockets: BTreeMap<PortfolioId, mpsc::Sender<Docketed>>,
+    dockets: BTreeMap<PortfolioId, Arc<Docket>>,
     working: JoinSet<()>,
 }
 
 impl Slot {
-    /// Works the slot until it has to go to another arbiter or shutdown is requested: takes up every portfolio from RULINGS, then rules what comes.
+    /// Works the slot until it has to go to another arbiter or shutdown is requested: takes up every portfolio from
+    /// RULINGS, then rules what comes.
     ///
     /// # Errors
     /// The heads of the slot could not be read.
@@ -88,7 +95,7 @@ impl Slot {
         }
     }
 
-    /// Reads events and hands each to its portfolio's clerk; a full queue holds the reader back.
+    /// Reads events and hands each to its portfolio's clerk.
     async fn read(&self, clerks: &mut Clerks, through: Sequence) -> Result<(), mesh::reader::Replaced> {
         let stream = self.nats.subjects.stream(Stream::Events);
         let filter = self.nats.subjects.events_of_slot(self.number);
@@ -96,31 +103,53 @@ impl Slot {
         let mut reader = Reader::new(&self.nats, stream, self.config.identity(Stream::Events), filter, from)
             .count_restarts(self.metrics.reader_restarts());
         loop {
-            let Record { sequence, headers, payload, pending, .. } = tokio::select! {
+            let record = tokio::select! {
                 biased;
                 () = self.shutdown.requested() => return Ok(()),
-                read = reader.next() => read?,
-            };
-            let event = match Event::from_bytes(&payload) {
-                Ok(event) => event,
-                Err(failed) => {
-                    // It cannot be ruled, and nobody else can make it readable: the watermark passes it.
-                    error!(slot = %self.number, %sequence, "a message in EVENTS is no event: {failed}");
-                    self.metrics.unreadable();
+                Some(ended) = clerks.working.join_next() => {
+                    clerks.look_at(ended);
                     continue;
                 }
+                read = reader.next() => read?,
             };
+            let Some(event) = self.event(&record) else { continue };
             let place = tokio::select! {
                 biased;
                 () = self.shutdown.requested() => return Ok(()),
-                place = Arc::clone(&self.in_flight).acquire_owned() => place,
+                place = clerks.place() => place,
             };
-            // The semaphore is never closed.
-            let Ok(place) = place else { return Ok(()) };
-            self.watermark().take(sequence);
-            clerks.hand_over(Docketed { sequence, event, headers, place }).await;
+            let Record { sequence, headers, pending, .. } = record;
+            clerks.hand_over(Docketed { sequence, event, headers, place });
             self.metrics.read(self.number.0, self.watermark().in_hand(), pending);
         }
+    }
+
+    /// The event of a message; none when it is none. Nobody can make it one, so the watermark passes it.
+    pub(crate) fn event(&self, record: &Record) -> Option<Event> {
+        match Event::from_bytes(&record.payload) {
+            Ok(event) => Some(event),
+            Err(failed) => {
+                let sequence = record.sequence;
+                error!(slot = %self.number, %sequence, "a message in EVENTS is no event: {failed}");
+                self.metrics.unreadable();
+                None
+            }
+        }
+    }
+
+    /// Reads the events of one portfolio.
+    pub(crate) fn events_of(&self, portfolio: &PortfolioId, from: Sequence) -> Reader {
+        let stream = self.nats.subjects.stream(Stream::Events);
+        let filter = self.nats.subjects.events_of(portfolio);
+        Reader::new(&self.nats, stream, self.config.identity(Stream::Events), filter, from)
+            .count_restarts(self.metrics.reader_restarts())
+    }
+
+    /// Whether EVENTS has let this message go.
+    pub(crate) async fn is_gone(&self, sequence: Sequence) -> anyhow::Result<bool> {
+        let stream = self.nats.subjects.stream(Stream::Events);
+        let state = mesh::streams::describe(&self.nats, &stream).await?.state;
+        Ok(state.first_sequence > sequence.0)
     }
 
     /// Where an event stands, as its ruling says it.
@@ -130,6 +159,11 @@ impl Slot {
             sequence,
             through: self.watermark().through_with(sequence),
         }
+    }
+
+    /// An event is in hand, or is the first of those that its clerk has still to read.
+    pub(crate) fn take(&self, sequence: Sequence) {
+        self.watermark().take(sequence);
     }
 
     /// An event is ruled, or was known.
@@ -210,32 +244,62 @@ impl Slot {
 }
 
 impl Clerks {
-    fn open(&mut self, portfolio: PortfolioId, head: Option<Head>) -> &mpsc::Sender<Docketed> {
-        let (docket, queue) = mpsc::channel(self.slot.queue_max);
+    fn open(&mut self, portfolio: PortfolioId, head: Option<Head>) -> Arc<Docket> {
+        let docket = Arc::new(Docket::default());
         let clerk = Clerk::new(Arc::clone(&self.slot), portfolio.clone(), head);
-        self.working.spawn(clerk.work(queue));
-        self.dockets.entry(portfolio).or_insert(docket)
+        self.working.spawn(clerk.work(Arc::clone(&docket)));
+        self.dockets.insert(portfolio, Arc::clone(&docket));
+        docket
     }
 
-    async fn hand_over(&mut self, docketed: Docketed) {
-        let portfolio = docketed.event.portfolio.clone();
-        let docket = match self.dockets.get(&portfolio) {
-            Some(docket) => docket.clone(),
-            None => self.open(portfolio, None).clone(),
-        };
-        let halting = self.slot.shutdown.is_requested();
-        if docket.send(docketed).await.is_err() && !halting {
-            self.slot.shutdown.fail(anyhow::anyhow!("a clerk died"));
+    /// A place for one more event. Where none comes free in time, the portfolio with the most that waits is parked: it may
+    /// be one that cannot go on, and the others must.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            let place = Arc::clone(&self.slot.in_flight).acquire_owned();
+            if let Ok(place) = tokio::time::timeout(PLACE_PATIENCE, place).await {
+                // The semaphore is never closed.
+                return place.ok();
+            }
+            let Some((portfolio, docket)) = self.dockets.iter().max_by_key(|(_, docket)| docket.len()) else {
+                continue;
+            };
+            let dropped = docket.park(|sequence| self.slot.done(sequence));
+            if dropped > 0 {
+                info!(%portfolio, dropped, "parked: too much is in hand");
+            }
+        }
+    }
+
+    fn hand_over(&mut self, docketed: Docketed) {
+        let (portfolio, sequence) = (docketed.event.portfolio.clone(), docketed.sequence);
+        let docket = self.dockets.get(&portfolio).cloned();
+        let docket = docket.unwrap_or_else(|| self.open(portfolio.clone(), None));
+        match docket.hand_over(docketed, self.slot.queue_max, |sequence| self.slot.take(sequence)) {
+            Handed::Waits | Handed::Dropped => {}
+            Handed::Parks => info!(%portfolio, %sequence, "parked: it is behind and catches up by itself"),
+        }
+    }
+
+    /// A clerk ends before the slot does when its portfolio halts; one that died ends the process.
+    fn look_at(&self, ended: Result<(), JoinError>) {
+        if let Err(failed) = ended {
+            self.slot.shutdown.fail(anyhow::Error::from(failed).context("a clerk died"));
         }
     }
 
     /// Lets every clerk finish the event that it has in hand.
     async fn finish(mut self) {
-        self.dockets.clear();
+        self.dockets.values().for_each(|docket| docket.close());
         while let Some(ended) = self.working.join_next().await {
-            if let Err(failed) = ended {
-                self.slot.shutdown.fail(anyhow::Error::from(failed).context("a clerk died"));
-            }
+            self.look_at(ended);
         }
+    }
+}
+
+impl Drop for Clerks {
+    /// What was shown of the slot is another arbiter's to show.
+    fn drop(&mut self) {
+        self.slot.metrics.left(self.slot.number.0, self.dockets.keys());
     }
 }

@@ -117,6 +117,8 @@ pub enum Absence {
     NoResponders,
     /// It did not answer before the round closed.
     Timeout,
+    /// It was not asked: it had not answered in time again and again, and is tried anew now and then.
+    CircuitOpen,
     /// Its answer could not be used.
     Invalid {
         /// What was wrong.

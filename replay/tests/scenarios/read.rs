@@ -135,6 +135,7 @@ fn absence(words: &mut Words) -> Result<Absence, String> {
         None | Some("timeout") => Ok(Absence::Timeout),
         Some("disabled") => Ok(Absence::Disabled),
         Some("no-responders") => Ok(Absence::NoResponders),
+        Some("circuit-open") => Ok(Absence::CircuitOpen),
         Some(other) => Err(format!("nobody is absent for {other:?}")),
     }
 }
