@@ -7,6 +7,7 @@ mod faults;
 mod link;
 mod store;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mesh::clock::Clock;
@@ -104,6 +105,11 @@ impl FakeRedis {
         self.0.added.notify_waiters();
     }
 
+    /// Whether it once died and came back.
+    pub(crate) fn has_restarted(&self) -> bool {
+        self.server().lives > 0
+    }
+
     /// Sets how far its clock is off; it may go back.
     pub(crate) fn skew(&self, skew: Period) {
         self.server().skew = skew;
@@ -115,7 +121,7 @@ impl FakeRedis {
     }
 
     /// How often each fault was injected.
-    pub(crate) fn injected(&self) -> std::collections::BTreeMap<&'static str, u64> {
+    pub(crate) fn injected(&self) -> BTreeMap<&'static str, u64> {
         self.server().weather.injected.clone()
     }
 

@@ -1,0 +1,113 @@
+//! What must hold between Redis and the mesh once all is at rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gateway::keys::DECISION_MADE;
+use proto::chain::Chain;
+use proto::decision::Decision;
+use proto::event::{Event, Source};
+use proto::id::{EntryId, PortfolioId, RulingHash};
+use proto::letter::Letter;
+use proto::ruling::Ruling;
+use proto::subject::{Stream, Subjects};
+use proto::wire::Message as _;
+use serde_json::Value;
+
+use super::backend::STREAMS;
+use crate::broker::Bus;
+use crate::broker::stream::Stream as Held;
+use crate::judge::Wrong;
+use crate::redis::{Fields, Store};
+
+type Entry = (String, EntryId);
+
+/// Every entry that is still there is an event or a letter; every letter stands where backend developers look; every
+/// decision was told, once and in order. `forgot` says that Redis once came back with less than it had.
+pub(super) fn entries_and_decisions(bus: &Bus, redis: &Store, forgot: bool) -> Result<(), Wrong> {
+    let (events, letters) = ended(bus);
+    for stream in STREAMS {
+        let entries = redis.streams.get(stream).map(|held| &held.entries);
+        for id in entries.into_iter().flatten().map(|(id, _)| *id) {
+            let entry = (stream.to_owned(), id);
+            if !events.contains(&entry) && !letters.contains(&entry) {
+                return Err(Wrong(format!("entry {id} of {stream} ended nowhere")));
+            }
+        }
+    }
+    letters_are_told(&letters, redis, forgot)?;
+    decisions_are_told(bus, redis)
+}
+
+/// The entries that are events, and those that are letters.
+fn ended(bus: &Bus) -> (BTreeSet<Entry>, BTreeSet<Entry>) {
+    let events = stream(bus, Stream::Events);
+    let events = events.all().filter_map(|record| Event::from_bytes(&record.payload).ok());
+    let events = events.filter_map(|event| match event.source {
+        Source::Redis { stream, entry, .. } => Some((stream, entry)),
+        Source::Operator | Source::Clock => None,
+    });
+    let letters = stream(bus, Stream::Dead);
+    let letters = letters.all().map(|record| Letter::from_bytes(&record.payload).unwrap());
+    (events.collect(), letters.map(|letter| (letter.stream, letter.entry)).collect())
+}
+
+/// Every letter of DEAD stands where backend developers look, once.
+fn letters_are_told(letters: &BTreeSet<Entry>, redis: &Store, forgot: bool) -> Result<(), Wrong> {
+    let mut told = BTreeSet::new();
+    for stream in STREAMS {
+        let kind = stream.trim_start_matches("quantum:stream:");
+        for fields in redis.entries(&redis.keys.dead_letters(kind)) {
+            let entry = (value(&fields, "dlq_stream"), value(&fields, "dlq_entry").parse().unwrap());
+            if !told.insert(entry.clone()) {
+                return Err(Wrong(format!("the letter of {} of {} was told twice", entry.1, entry.0)));
+            }
+        }
+    }
+    // What Redis lost with its letters is not told again: DEAD has it.
+    match letters.iter().find(|letter| !forgot && !told.contains(*letter)) {
+        Some((stream, id)) => {
+            Err(Wrong(format!("the letter of {id} of {stream} is in DEAD and was not told")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn decisions_are_told(bus: &Bus, redis: &Store) -> Result<(), Wrong> {
+    let mut told: BTreeMap<PortfolioId, Vec<Decision>> = BTreeMap::new();
+    for fields in redis.entries(&redis.keys.stream(DECISION_MADE)) {
+        let payload: Value = serde_json::from_str(&value(&fields, "payload")).unwrap();
+        let decision: Decision = serde_json::from_value(payload["data"].clone()).unwrap();
+        told.entry(decision.portfolio.clone()).or_default().push(decision);
+    }
+    let made = made(bus);
+    for (portfolio, made) in &made {
+        let told = told.get(portfolio).map_or(0, Vec::len);
+        if told != made.len() {
+            return Err(Wrong(format!("{portfolio}: {} decisions were made, {told} told", made.len())));
+        }
+    }
+    if told == made { Ok(()) } else { Err(Wrong("what was told is not what was decided".to_owned())) }
+}
+
+/// The decisions of the rulings that count.
+fn made(bus: &Bus) -> BTreeMap<PortfolioId, Vec<Decision>> {
+    let mut chains: BTreeMap<PortfolioId, Chain> = BTreeMap::new();
+    let mut made: BTreeMap<PortfolioId, Vec<Decision>> = BTreeMap::new();
+    for record in stream(bus, Stream::Rulings).all() {
+        let ruling = Ruling::from_bytes(&record.payload).unwrap();
+        let chain = chains.entry(ruling.portfolio.clone()).or_default();
+        let counts = chain.fold(ruling.version, ruling.previous, RulingHash::of(&record.payload));
+        if counts && !ruling.decisions.is_empty() {
+            made.entry(ruling.portfolio).or_default().extend(ruling.decisions);
+        }
+    }
+    made
+}
+
+fn stream(bus: &Bus, which: Stream) -> Held {
+    bus.state().streams[&Subjects::default().stream(which)].clone()
+}
+
+fn value(fields: &Fields, name: &str) -> String {
+    fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()).unwrap_or_default()
+}
