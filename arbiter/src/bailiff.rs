@@ -7,6 +7,7 @@ use async_nats::HeaderMap;
 use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use bytes::Bytes;
 use mesh::backoff::Backoff;
+use mesh::broker::Record;
 use mesh::nats::Nats;
 use mesh::publish::{
     ACK_TIMEOUT, NotStored, OUTLAST_ELECTION, Stored, publish_acked, publish_until_stored, with_id,
@@ -42,6 +43,9 @@ pub(crate) enum Appended {
 pub(crate) struct Bailiff {
     pub(crate) nats: Nats,
     pub(crate) metrics: Metrics,
+    /// On several servers compare-and-set only saves work: two writers can both be told that theirs went in. On one it
+    /// is exact.
+    pub(crate) is_replicated: bool,
 }
 
 impl Bailiff {
@@ -63,18 +67,19 @@ impl Bailiff {
             let attempt =
                 publish_acked(&self.nats, subject.clone(), headers.clone(), bytes.clone(), ACK_TIMEOUT);
             match attempt.await {
-                Ok(Stored::New(sequence)) => {
+                Ok(Stored::New(sequence)) if !self.is_replicated => {
                     return Ok(Appended::Won { sequence, hash: RulingHash::of(&bytes) });
                 }
-                Ok(Stored::Duplicate(_)) | Err(NotStored::WrongLastSequence) => {}
+                Ok(Stored::New(_)) => {}
+                Ok(Stored::Duplicate(_)) | Err(NotStored::WrongLastSequence) => self.metrics.unclear(),
                 Err(NotStored::Unclear(why)) => {
+                    self.metrics.unclear();
                     warn!(%subject, "unclear whether a ruling was appended: {why}");
                 }
                 Err(failed @ (NotStored::TooLarge(_) | NotStored::Refused(_))) => {
                     return Err(failed).with_context(|| format!("cannot append ruling {}", ruling.version));
                 }
             }
-            self.metrics.unclear();
             match self.look_up(&subject, &bytes, last).await {
                 Ok(Some(appended)) => return Ok(appended),
                 Ok(None) => {}
@@ -84,14 +89,12 @@ impl Bailiff {
         }
     }
 
-    /// Reads the leader: did ours go in, did another's, or (none) neither?
+    /// Reads the leader: did ours go in, did another's, or (none) neither? What stands first after what was folded decides:
+    /// ours counts only there.
     async fn look_up(&self, subject: &str, ours: &Bytes, last: Sequence) -> anyhow::Result<Option<Appended>> {
-        let Some(message) = self.nats.last_message(Stream::Rulings, subject).await? else { return Ok(None) };
-        let sequence = message.sequence;
-        if sequence <= last {
-            return Ok(None);
-        }
-        if message.payload == *ours {
+        let next = self.nats.next_message(Stream::Rulings, subject, Sequence(last.0 + 1)).await?;
+        let Some(Record { sequence, payload, .. }) = next else { return Ok(None) };
+        if payload == *ours {
             return Ok(Some(Appended::Won { sequence, hash: RulingHash::of(ours) }));
         }
         self.metrics.lost();

@@ -90,7 +90,11 @@ impl Slots {
             config: self.config.clone(),
             terms: self.terms.clone(),
             court: self.court.clone(),
-            bailiff: Bailiff { nats: nats.clone(), metrics: self.metrics.clone() },
+            bailiff: Bailiff {
+                nats: nats.clone(),
+                metrics: self.metrics.clone(),
+                is_replicated: self.config.replicas > 1,
+            },
             nats,
             metrics: self.metrics.clone(),
             shutdown,

@@ -87,11 +87,13 @@ pub trait Broker: fmt::Debug + Send + Sync {
     /// What the stream's leader tells about it; none when there is no such stream.
     fn describe<'a>(&'a self, stream: &'a str) -> BoxFuture<'a, anyhow::Result<Option<Description>>>;
 
-    /// The first message of a subject (which may hold wildcards), read from the stream's leader.
+    /// The first message of a subject (which may hold wildcards) from the sequence `from` on, read from the stream's
+    /// leader.
     fn first<'a>(
         &'a self,
         stream: &'a str,
         subject: &'a str,
+        from: Sequence,
     ) -> BoxFuture<'a, anyhow::Result<Option<Record>>>;
 
     /// The last message of a subject (which may hold wildcards), read from the stream's leader.

@@ -79,7 +79,21 @@ impl Nats {
     /// # Errors
     /// The leader did not answer.
     pub async fn first_message(&self, stream: Stream, subject: &str) -> anyhow::Result<Option<Record>> {
-        self.broker.first(&self.subjects.stream(stream), subject).await
+        self.next_message(stream, subject, Sequence(1)).await
+    }
+
+    /// The first message of a subject (which may hold wildcards) from the sequence `from` on, read from the stream's
+    /// leader.
+    ///
+    /// # Errors
+    /// The leader did not answer.
+    pub async fn next_message(
+        &self,
+        stream: Stream,
+        subject: &str,
+        from: Sequence,
+    ) -> anyhow::Result<Option<Record>> {
+        self.broker.first(&self.subjects.stream(stream), subject, from).await
     }
 
     /// The message at this sequence, read from the stream's leader; none when it is not kept any more.

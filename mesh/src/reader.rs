@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
+use anyhow::Context as _;
+use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use futures::{FutureExt as _, StreamExt as _};
 use prometheus_client::metrics::counter::Counter;
 use proto::id::Sequence;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{debug, warn};
 
 use crate::backoff::Backoff;
@@ -25,12 +27,31 @@ const OPENING: Duration = Duration::from_secs(10);
 pub struct Reader {
     source: Source,
     next: Sequence,
-    records: Option<BoxStream<'static, anyhow::Result<Record>>>,
+    phase: Phase,
     /// How often the client had connected when the consumer was made.
     connects: u64,
+    /// When is looked next whether anything can still come. It stands here because whoever reads may give up waiting
+    /// again and again, sooner than that.
+    glance_at: Instant,
     quiet: u32,
     backoff: Backoff,
     restarts: Counter,
+}
+
+/// Where reading is. What is under way goes on where it was when nobody waits for it for a while.
+enum Phase {
+    Closed,
+    Opening(BoxFuture<'static, anyhow::Result<Opened>>),
+    Open(Records),
+}
+
+/// The messages as they come.
+type Records = BoxStream<'static, anyhow::Result<Record>>;
+
+/// A consumer, and the identity of the stream that it was made on.
+struct Opened {
+    identity: String,
+    records: Records,
 }
 
 /// What is read.
@@ -65,8 +86,9 @@ impl Reader {
         Self {
             source: Source { nats: nats.clone(), stream, filter, identity },
             next: Sequence(from.0.max(1)),
-            records: None,
+            phase: Phase::Closed,
             connects: 0,
+            glance_at: Instant::now() + GLANCE,
             quiet: 0,
             backoff: Backoff::usual(),
             restarts: Counter::default(),
@@ -91,19 +113,22 @@ impl Reader {
     /// Only when the stream was made anew; everything else is retried for ever.
     pub async fn next(&mut self) -> Result<Record, Replaced> {
         loop {
-            let Some(records) = &mut self.records else {
-                self.reopen().await?;
-                continue;
-            };
-            match timeout(GLANCE, records.next()).await {
-                Ok(Some(Ok(record))) => {
-                    if self.take(&record) {
-                        return Ok(record);
-                    }
+            match &mut self.phase {
+                Phase::Closed => self.open(Duration::ZERO),
+                Phase::Opening(opening) => {
+                    let opened = opening.await;
+                    self.opened(opened)?;
                 }
-                Ok(Some(Err(failed))) => self.restart(&failed.to_string()),
-                Ok(None) => self.restart("the consumer ended"),
-                Err(_) => self.glance().await,
+                Phase::Open(records) => match timeout_at(self.glance_at, records.next()).await {
+                    Ok(Some(Ok(record))) => {
+                        if self.take(&record) {
+                            return Ok(record);
+                        }
+                    }
+                    Ok(Some(Err(failed))) => self.restart(&failed.to_string()),
+                    Ok(None) => self.restart("the consumer ended"),
+                    Err(_) => self.glance().await,
+                },
             }
         }
     }
@@ -113,6 +138,7 @@ impl Reader {
     fn take(&mut self, record: &Record) -> bool {
         self.backoff.reset();
         self.quiet = 0;
+        self.glance_at = Instant::now() + GLANCE;
         let is_next = record.sequence >= self.next;
         if is_next {
             self.next = Sequence(record.sequence.0 + 1);
@@ -123,11 +149,12 @@ impl Reader {
     fn restart(&mut self, why: &str) {
         warn!(stream = self.source.stream, filter = self.source.filter, next = %self.next, "reading anew: {why}");
         self.restarts.inc();
-        self.records = None;
+        self.phase = Phase::Closed;
     }
 
     /// Nothing came for a while: is there nothing, or does the consumer not deliver?
     async fn glance(&mut self) {
+        self.glance_at = Instant::now() + GLANCE;
         self.quiet += 1;
         if self.source.connects() != self.connects {
             // A server that was restarted has forgotten the consumer, and says so only after missed heartbeats.
@@ -137,30 +164,39 @@ impl Reader {
         if self.quiet < GLANCES {
             return;
         }
-        self.quiet = 0;
         match self.source.clone().last().await {
             Ok(Some(last)) if last >= self.next => self.restart("there are messages that do not come"),
-            Ok(_) => {}
+            Ok(_) => self.quiet = 0,
             Err(failed) => debug!(stream = self.source.stream, "cannot ask for the last message: {failed:#}"),
         }
     }
 
-    async fn reopen(&mut self) -> Result<(), Replaced> {
-        let source = self.source.clone();
-        self.connects = source.connects();
-        match timeout(OPENING, source.open(self.next)).await {
-            Ok(Ok((now, _))) if now != source.identity => {
-                return Err(Replaced { stream: source.stream, before: source.identity, now });
+    /// Makes a consumer after a pause.
+    fn open(&mut self, pause: Duration) {
+        self.connects = self.source.connects();
+        self.phase = Phase::Opening(self.source.clone().open(self.next, pause).boxed());
+    }
+
+    fn opened(&mut self, opened: anyhow::Result<Opened>) -> Result<(), Replaced> {
+        match opened {
+            Ok(Opened { identity: now, .. }) if now != self.source.identity => {
+                self.phase = Phase::Closed;
+                let Source { stream, identity: before, .. } = self.source.clone();
+                Err(Replaced { stream, before, now })
             }
-            Ok(Ok((_, records))) => {
-                self.records = Some(records);
-                return Ok(());
+            Ok(Opened { records, .. }) => {
+                self.glance_at = Instant::now() + GLANCE;
+                self.quiet = 0;
+                self.phase = Phase::Open(records);
+                Ok(())
             }
-            Ok(Err(failed)) => warn!(stream = source.stream, "cannot read yet: {failed:#}"),
-            Err(_) => warn!(stream = source.stream, "cannot read yet: no answer within {OPENING:?}"),
+            Err(failed) => {
+                warn!(stream = self.source.stream, "cannot read yet: {failed:#}");
+                let pause = self.backoff.step();
+                self.open(pause);
+                Ok(())
+            }
         }
-        self.backoff.wait().await;
-        Ok(())
     }
 }
 
@@ -174,13 +210,14 @@ impl Source {
         Ok(last.map(|record| record.sequence))
     }
 
-    async fn open(
-        &self,
-        from: Sequence,
-    ) -> anyhow::Result<(String, BoxStream<'static, anyhow::Result<Record>>)> {
-        let identity = streams::describe(&self.nats, &self.stream).await?.created;
-        let reading = self.nats.broker.read(&self.stream, &self.filter, from).await?;
-        Ok((identity, reading.records))
+    async fn open(self, from: Sequence, pause: Duration) -> anyhow::Result<Opened> {
+        sleep(pause).await;
+        let opened = timeout(OPENING, async {
+            let identity = streams::describe(&self.nats, &self.stream).await?.created;
+            let reading = self.nats.broker.read(&self.stream, &self.filter, from).await?;
+            anyhow::Ok(Opened { identity, records: reading.records })
+        });
+        opened.await.with_context(|| format!("no answer within {OPENING:?}"))?
     }
 }
 

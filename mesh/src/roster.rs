@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use proto::id::{Role, Sequence};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use crate::backoff::Backoff;
 use crate::broker::Record;
 use crate::nats::Nats;
 use crate::publish::{ACK_TIMEOUT, publish_until_stored};
@@ -48,14 +49,14 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// Follows the roster as long as the process lives; returns when what stands in it now is known.
+    /// Follows the roster as long as the process lives; returns when what stands in it now is known, and waits for that.
     ///
     /// # Errors
-    /// The bucket cannot be read now.
+    /// The bucket was made anew, or shutdown was requested before it could be read.
     pub async fn watch(nats: &Nats, config: &MeshConfig, shutdown: &Shutdown) -> anyhow::Result<Self> {
         let bucket = nats.subjects.roster_bucket();
         let stream = streams::bucket_stream(&bucket);
-        let known = streams::describe(nats, &stream).await?.state.last_sequence;
+        let known = last_known(nats, &stream, shutdown).await?;
         let filter = format!("$KV.{bucket}.>");
         let mut reader = Reader::new(nats, stream, config.roster_identity(), filter, Sequence(1));
         let (roles, follow) = watch::channel(Roles::default());
@@ -102,6 +103,22 @@ impl Roster {
         let seen = tokio::time::timeout(ACK_TIMEOUT, seen).await;
         seen.context("the roster was written but is not seen yet")?.context("the roster is not followed")?;
         Ok(())
+    }
+}
+
+/// Where the bucket ends now; asks until the leader answers.
+async fn last_known(nats: &Nats, stream: &str, shutdown: &Shutdown) -> anyhow::Result<u64> {
+    let mut backoff = Backoff::usual();
+    loop {
+        match streams::describe(nats, stream).await {
+            Ok(description) => return Ok(description.state.last_sequence),
+            Err(failed) => warn!("the roster cannot be read yet: {failed:#}"),
+        }
+        tokio::select! {
+            biased;
+            () = shutdown.requested() => bail!("shutdown was requested before the roster was read"),
+            () = backoff.wait() => {}
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use crate::reader::{Reader, Replaced};
 use crate::streams::MeshConfig;
 
 /// How long the next retained ruling may take before reading fails and is begun anew by the caller.
-const STALLED: Duration = Duration::from_secs(20);
+const STALLED: Duration = Duration::from_secs(5);
 
 /// The end of a portfolio's rulings.
 #[derive(Debug, Clone)]

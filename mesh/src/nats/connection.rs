@@ -158,9 +158,10 @@ impl Broker for Connection {
         &'a self,
         stream: &'a str,
         subject: &'a str,
+        from: Sequence,
     ) -> BoxFuture<'a, anyhow::Result<Option<Record>>> {
         async move {
-            match self.stream(stream).await?.get_first_raw_message_by_subject(subject, 1).await {
+            match self.stream(stream).await?.get_first_raw_message_by_subject(subject, from.0.max(1)).await {
                 Ok(message) => Ok(Some(kept(message))),
                 Err(failed) if failed.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
                 Err(failed) => {

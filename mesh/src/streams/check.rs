@@ -22,6 +22,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub struct MeshConfig {
     /// How many slots it has.
     pub slots: SlotCount,
+    /// How many copies of RULINGS the servers keep.
+    pub replicas: usize,
     identities: BTreeMap<Stream, String>,
     roster: String,
     lease: String,
@@ -124,7 +126,9 @@ fn judge(nats: &Nats, found: &BTreeMap<String, Description>) -> anyhow::Result<M
         let wrong = format!("{leases}: max_age is {lease_ttl:?}, expected at least {MIN_LEASE_TTL}");
         bail!(BadConfiguration::new(wrong));
     }
-    Ok(MeshConfig { slots: fixed.slots, identities, roster, lease: identity(&leases), lease_ttl })
+    let rulings = found.get(&nats.subjects.stream(Stream::Rulings));
+    let replicas = rulings.map_or(1, |seen| seen.config.num_replicas);
+    Ok(MeshConfig { slots: fixed.slots, replicas, identities, roster, lease: identity(&leases), lease_ttl })
 }
 
 /// Limits may be anything here: only what is fixed is looked at.
