@@ -9,6 +9,7 @@ use bytes::Bytes;
 use mesh::backoff::Backoff;
 use mesh::broker::Record;
 use mesh::nats::Nats;
+use mesh::planted::{self, Bug};
 use mesh::publish::{
     ACK_TIMEOUT, NotStored, OUTLAST_ELECTION, Stored, publish_acked, publish_until_stored, with_id,
 };
@@ -63,6 +64,9 @@ impl Bailiff {
         let subject = self.nats.subjects.ruling(slot, &ruling.portfolio);
         let headers = headers(ruling, last);
         let mut backoff = Backoff::new(Duration::from_millis(50), LONGEST_PAUSE);
+        if planted::is(Bug::AnnouncedBeforeRuled) {
+            self.announce(&ruling.decisions).await;
+        }
         loop {
             let attempt =
                 publish_acked(&self.nats, subject.clone(), headers.clone(), bytes.clone(), ACK_TIMEOUT);
@@ -72,6 +76,12 @@ impl Bailiff {
                 }
                 Ok(Stored::New(_)) => {}
                 Ok(Stored::Duplicate(_)) | Err(NotStored::WrongLastSequence) => self.metrics.unclear(),
+                Err(NotStored::Unclear(_)) if planted::is(Bug::UnclearIsWon) => {
+                    return Ok(Appended::Won { sequence: last, hash: RulingHash::of(&bytes) });
+                }
+                Err(NotStored::Unclear(_)) if planted::is(Bug::NothingExpectedAndUnclearIsLost) => {
+                    return Ok(Appended::Lost);
+                }
                 Err(NotStored::Unclear(why)) => {
                     self.metrics.unclear();
                     warn!(%subject, "unclear whether a ruling was appended: {why}");
@@ -131,6 +141,9 @@ impl Bailiff {
     /// # Errors
     /// The leader did not answer.
     pub(crate) async fn announce_missing(&self, head: &Ruling) -> anyhow::Result<()> {
+        if planted::is(Bug::NothingLeftOutIsAnnounced) {
+            return Ok(());
+        }
         let subject = self.nats.subjects.decisions_of(&head.portfolio);
         let last = self.nats.last_message(Stream::Decisions, &subject).await?;
         let last = last.map(|message| Decision::from_bytes(&message.payload)).transpose()?;
@@ -155,7 +168,9 @@ fn headers(ruling: &Ruling, last: Sequence) -> HeaderMap {
     // Rivals for one place in the chain share the id; a void ruling of that version follows another one and does not.
     let Ruling { portfolio, version, previous, .. } = ruling;
     let mut headers = with_id(&format!("{portfolio}.{version}.{previous}"));
-    headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, last.to_string().as_str());
+    if !planted::is(Bug::NothingExpectedAndUnclearIsLost) {
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, last.to_string().as_str());
+    }
     mesh::trace::inject(&tracing::Span::current(), &mut headers);
     headers
 }

@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 use crate::backoff::Backoff;
 use crate::broker::Record;
 use crate::nats::Nats;
+use crate::planted::{self, Bug};
 use crate::streams;
 
 /// How often a quiet reader looks whether the connection is another one.
@@ -213,7 +214,10 @@ impl Source {
     async fn open(self, from: Sequence, pause: Duration) -> anyhow::Result<Opened> {
         sleep(pause).await;
         let opened = timeout(OPENING, async {
-            let identity = streams::describe(&self.nats, &self.stream).await?.created;
+            let described = streams::describe(&self.nats, &self.stream).await?;
+            let identity = described.created;
+            let of_the_broker = planted::is(Bug::PositionOfTheBroker);
+            let from = if of_the_broker { Sequence(described.state.last_sequence + 1) } else { from };
             let reading = self.nats.broker.read(&self.stream, &self.filter, from).await?;
             anyhow::Ok(Opened { identity, records: reading.records })
         });

@@ -29,6 +29,17 @@ fn whatever_goes_wrong_every_event_is_ruled_once_and_in_order() {
     lived.expect_sound();
 }
 
+#[cfg(feature = "planted")]
+#[test]
+#[ignore = "takes long, and not every bug is known to be found"]
+fn each_planted_bug_is_found() {
+    for bug in mesh::planted::Bug::ALL {
+        let found = seeds::until_caught(bug);
+        let (seed, wrong) = found.unwrap_or_else(|| panic!("{bug:?} is not found"));
+        println!("{bug:?}: after {seed} seeds: {}", wrong.0);
+    }
+}
+
 #[test]
 fn the_same_seed_lives_the_same_life() {
     for seed in 1..=5 {

@@ -62,6 +62,17 @@ pub(crate) fn live_all(seeds: Vec<u64>) -> Lived {
     lived
 }
 
+/// How many seeds a planted bug may live through.
+#[cfg(feature = "planted")]
+const CAUGHT_WITHIN: u64 = 2_000;
+
+/// The first seed that is not sound with this bug in the code, and why it is not.
+#[cfg(feature = "planted")]
+pub(crate) fn until_caught(bug: mesh::planted::Bug) -> Option<(u64, Wrong)> {
+    let _planted = mesh::planted::plant(bug);
+    (1..=CAUGHT_WITHIN).find_map(|seed| Some((seed, live(seed).verdict.err()?)))
+}
+
 /// What went wrong, and how to see it again.
 fn line(seed: u64, Wrong(what): &Wrong) -> String {
     format!(

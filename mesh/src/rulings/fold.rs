@@ -3,6 +3,8 @@
 use proto::chain::Chain;
 use proto::id::{RulingHash, Sequence, Version};
 
+use crate::planted::{self, Bug};
+
 /// A retained ruling, as much of it as the fold needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Candidate {
@@ -18,6 +20,9 @@ pub(super) struct Candidate {
 /// when that one was void itself (nothing that follows rests on it) at the ruling from which most others follow.
 pub(super) fn head(retained: &[Candidate]) -> Option<(usize, u64)> {
     let oldest = retained.first()?;
+    if planted::is(Bug::NoFold) {
+        return Some((retained.len() - 1, 0));
+    }
     let ends: Vec<(usize, u64)> = if oldest.version == Version(1) {
         fold(retained, Chain::default()).into_iter().collect()
     } else {
@@ -38,7 +43,11 @@ const fn before(root: &Candidate) -> Chain {
 
 /// Where the fold ends when it begins with this chain, and how many count; none when none does.
 fn fold(retained: &[Candidate], mut chain: Chain) -> Option<(usize, u64)> {
-    let counts = |ruling: &Candidate| chain.fold(ruling.version, ruling.previous, ruling.hash);
+    let counts = |ruling: &Candidate| {
+        let checked = !planted::is(Bug::HashIsNotChecked);
+        let previous = if checked { ruling.previous } else { chain.hash };
+        chain.fold(ruling.version, previous, ruling.hash)
+    };
     let counted: Vec<usize> = retained
         .iter()
         .map(counts)
