@@ -13,6 +13,7 @@ use proto::value::Kind;
 use crate::draft::Draft;
 use crate::expiry;
 use crate::motion::{By, Motion};
+use crate::standing::spent;
 use crate::validity::bounded;
 
 /// What is asked of a hold.
@@ -240,5 +241,11 @@ fn not_liftable(draft: &Draft, id: HoldId) -> Option<Refusal> {
     };
     let needed = draft.terms.confirm;
     let confirmed = times >= needed && draft.now.since(since) >= draft.terms.confirm_over;
-    (!confirmed).then_some(Refusal::Unconfirmed { times, needed, since })
+    if !confirmed {
+        return Some(Refusal::Unconfirmed { times, needed, since });
+    }
+    match &hold.bound {
+        Bound::Value { at } => spent(draft, at.kind()).map(|until| Refusal::CoolingDown { until }),
+        Bound::Freeze { .. } | Bound::Loosening => None,
+    }
 }

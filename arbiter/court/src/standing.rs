@@ -5,7 +5,7 @@ use proto::hold::Hold;
 use proto::ledger::{Direction, Evidence, TimedMode};
 use proto::proposal::{Ask, Bound, Proposal};
 use proto::ruling::Refusal;
-use proto::time::Period;
+use proto::time::{Period, Time};
 use proto::value::{Kind, Mode, Value};
 
 use crate::book::FLAP_WINDOW;
@@ -181,12 +181,18 @@ fn refusal_of(hold: &Hold) -> Refusal {
 fn cooling_down(draft: &Draft, kind: Kind) -> Option<Refusal> {
     let changes = draft.after.changes.get(&kind)?;
     let cool_down = draft.terms.cool_down.get(&kind).copied().unwrap_or(Period::ZERO);
-    let rested = changes.loosened_at.map(|at| at.after(cool_down));
+    let rested = changes.loosened_at.map(|at| at.after(cool_down)).filter(|until| *until > draft.now);
+    let until = rested.max(spent(draft, kind))?;
+    Some(Refusal::CoolingDown { until })
+}
+
+/// Until when a value waits that loosened as often today as it may, at its owner's word or by the end of a hold on it.
+pub(crate) fn spent(draft: &Draft, kind: Kind) -> Option<Time> {
+    let changes = draft.after.changes.get(&kind)?;
     let today = changes.loosenings.iter().filter(|at| draft.now.since(**at) < FLAP_WINDOW);
     let budget = usize::try_from(draft.terms.flap_budget).unwrap_or(usize::MAX);
     let recovered = today.rev().nth(budget.saturating_sub(1)).map(|at| at.after(FLAP_WINDOW));
-    let until = rested.max(recovered).filter(|until| *until > draft.now)?;
-    Some(Refusal::CoolingDown { until })
+    recovered.filter(|until| *until > draft.now)
 }
 
 /// A research task, unless one of its subject was given out within the interval.

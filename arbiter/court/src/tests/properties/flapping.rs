@@ -5,15 +5,16 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proto::id::Role;
 use proto::number::Fraction;
+use proto::proposal::Proposal;
 use proto::regressions;
 use proto::terms::Terms;
 use proto::testing::base;
 use proto::testing::laws::law;
 use proto::time::{Period, Time};
-use proto::value::{Cashflow, EssThresholds, Mode, Profile, Universe, Value};
+use proto::value::{Cashflow, EssThresholds, Kind, Mode, Profile, Universe, Value};
 
 use crate::testing::random::terms;
-use crate::testing::{self, Story, leverage, set};
+use crate::testing::{self, Story, clear, hold_at, leverage, set};
 
 /// How long the budget counts.
 const DAY: Period = Period::from_hours(24);
@@ -32,18 +33,39 @@ proptest! {
             story.now = story.now.after(wait);
             story.snapshot().says(set(&role, rule, tight.clone())).pass();
             for _ in 0..story.terms.confirm {
-                story.now = story.now.after(pace(&story.terms));
-                let before = story.ledger.effective.get(kind);
-                story.snapshot().says(set(&role, rule, loose.clone())).pass();
-                if story.ledger.effective.get(kind).is_looser_than(&before) {
-                    loosened.push(story.now);
-                }
+                loosened.extend(loosened_by(&mut story, kind, set(&role, rule, loose.clone())));
             }
         }
-        for window in loosened.windows(budget + 1) {
-            prop_assert!(window[budget].since(window[0]) >= DAY, "{loosened:?}");
-        }
+        prop_assert!(is_within(budget, &loosened), "{loosened:?}");
     }
+
+    #[test]
+    fn p11_nor_does_a_hold_that_is_placed_and_cleared_all_day(terms in terms(), waits in waits()) {
+        let mut story = Story::under(calm(terms));
+        let budget = story.terms.flap_budget as usize;
+        let mut loosened: Vec<Time> = Vec::new();
+        for wait in waits {
+            story.now = story.now.after(wait);
+            story.snapshot().says(hold_at("supervisor.x", Value::Mode(Mode::Paused))).pass();
+            for _ in 0..=story.terms.confirm {
+                loosened.extend(loosened_by(&mut story, Kind::Mode, clear("supervisor.x")));
+            }
+        }
+        prop_assert!(is_within(budget, &loosened), "{loosened:?}");
+    }
+}
+
+/// Says this once more, and tells when a value in effect loosened with it.
+fn loosened_by(story: &mut Story, kind: Kind, proposal: Proposal) -> Option<Time> {
+    story.now = story.now.after(pace(&story.terms));
+    let before = story.ledger.effective.get(kind);
+    story.snapshot().says(proposal).pass();
+    story.ledger.effective.get(kind).is_looser_than(&before).then_some(story.now)
+}
+
+/// Whether no day holds more of these than the budget.
+fn is_within(budget: usize, loosened: &[Time]) -> bool {
+    loosened.windows(budget + 1).all(|window| window[budget].since(window[0]) >= DAY)
 }
 
 /// An owner, and what it asks for on either side of its threshold.
