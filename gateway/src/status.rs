@@ -95,11 +95,14 @@ impl Status {
             let told = format!("events of {} portfolios ({first} …) wait for a ruling", neglected.len());
             open.insert("arbiter".to_owned(), told);
         }
+        let hung = self.view.hung();
         for (role, detail) in self.roles() {
             if !detail.enabled {
                 open.insert(role.to_string(), "switched off".to_owned());
             } else if detail.serving.replicas == 0 {
                 open.insert(role.to_string(), "nobody answers".to_owned());
+            } else if hung.contains(&role) {
+                open.insert(role.to_string(), "does not answer in time, and is not asked".to_owned());
             }
         }
         open

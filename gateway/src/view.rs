@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use proto::decision::Decision;
 use proto::event::Event;
-use proto::id::{DecisionId, EventId, HoldId, PortfolioId, Sequence};
+use proto::id::{DecisionId, EventId, HoldId, PortfolioId, Role, Sequence};
 use proto::ledger::Ledger;
 use proto::ruling::{Position, Ruling};
 use proto::time::Time;
@@ -70,6 +70,11 @@ impl View {
     /// What is amiss with the feeds, by feed.
     pub fn troubled_feeds(&self) -> BTreeMap<String, String> {
         self.read(State::troubled_feeds)
+    }
+
+    /// Roles that did not answer in time again and again: arbiters do not ask them, but for a probe now and then.
+    pub fn hung(&self) -> BTreeSet<Role> {
+        self.read(State::hung)
     }
 
     /// Up to where EVENTS was ruled, by the stream that the latest ruling names.

@@ -5,7 +5,9 @@
 //! | `decides` | one bad snapshot gives each decision once; a hundred more like it give none |
 //! | `guide` | the integration guide's curl lines, handler and widget payload work |
 //! | `absence` | a role killed or never started: the others go on, nothing loosens, it joins again |
+//! | `leases` | work is shared, and moves to others when its holder is killed, ends or hangs |
 //! | `letters` | what cannot be used is kept with a reason, and the next good event is decided |
+//! | `slow` | a portfolio that falls behind and a role that hangs keep nothing else |
 //! | `survival` | everything killed and started again goes on where it was |
 //! | `traces` | one trace an event, parent and child, from Redis and back |
 //! | `settings` | the manifests name only variables that a binary takes, the hazards only tests that exist; discovery shows what a role is |
@@ -16,9 +18,11 @@
 mod absence;
 mod decides;
 mod guide;
+mod leases;
 mod letters;
 mod oracle;
 mod settings;
+mod slow;
 mod stop;
 mod support;
 mod survival;

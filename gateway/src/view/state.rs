@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use proto::decision::Decision;
 use proto::event::{Body, Event, Source};
-use proto::id::{DecisionId, EntryId, EventId, HoldId, PortfolioId, Sequence};
+use proto::id::{DecisionId, EntryId, EventId, HoldId, PortfolioId, Role, Sequence};
 use proto::ledger::Ledger;
-use proto::ruling::{Position, Ruling};
+use proto::ruling::{Absence, Heard, Hearing, Position, Ruling};
 use proto::time::Time;
 use proto::value::Mode;
 
@@ -35,6 +35,7 @@ pub(super) struct State {
     ordered: BTreeMap<PortfolioId, Ordered>,
     ruled_to: Option<Position>,
     troubles: BTreeMap<(FeedKind, Trouble), String>,
+    hung: BTreeSet<Role>,
 }
 
 /// What can be amiss with a feed.
@@ -109,6 +110,7 @@ impl State {
         }
         self.met.remove(&ruling.portfolio);
         self.note_ruled(&ruling.position);
+        self.note_hearing(&ruling.hearing);
         self.no_longer_await(&ruling.after);
         if self.ordered.get(&ruling.portfolio).is_some_and(|one| one.sequence <= ruling.position.sequence) {
             self.ordered.remove(&ruling.portfolio);
@@ -126,6 +128,28 @@ impl State {
             }
             Some(_) | None => self.ruled_to = Some(position.clone()),
         }
+    }
+
+    /// A role that an arbiter did not ask hangs, until one has heard it.
+    fn note_hearing(&mut self, hearing: &Hearing) {
+        for (role, heard) in &hearing.roles {
+            match heard {
+                Heard::Absent { why: Absence::CircuitOpen } => {
+                    self.hung.insert(role.clone());
+                }
+                Heard::Verdict { .. } => {
+                    self.hung.remove(role);
+                }
+                Heard::Absent {
+                    why:
+                        Absence::Timeout | Absence::Disabled | Absence::NoResponders | Absence::Invalid { .. },
+                } => {}
+            }
+        }
+    }
+
+    pub(super) fn hung(&self) -> BTreeSet<Role> {
+        self.hung.clone()
     }
 
     pub(super) fn ruled_to(&self) -> Option<Position> {

@@ -1,7 +1,8 @@
 //! What the view remembers, and for how long.
 
+use proto::case::Verdict;
 use proto::decision::{Author, DecisionType};
-use proto::id::{Role, RulingHash};
+use proto::id::{PolicyRevision, RulingHash};
 use proto::time::Period;
 
 use super::*;
@@ -145,4 +146,24 @@ fn memory_is_bounded() {
     state.begin(many, decisions);
     assert_eq!((state.decisions.len(), state.by_id.len()), (MAX_DECISIONS, MAX_DECISIONS));
     assert_eq!(state.counts().decisions, many);
+}
+
+#[test]
+fn a_role_that_is_not_asked_hangs_until_it_is_heard() {
+    let mut state = State::default();
+    let mut hear = |number: u64, heard: Heard| {
+        let event = snapshot_event(&portfolio("a"), number);
+        let mut ruling = ruling(event, number, RulingHash::default(), Mode::Live);
+        ruling.hearing.roles.insert(Role::CIO, heard);
+        state.take(ruling, Sequence(number));
+        state.hung()
+    };
+    assert_eq!(hear(1, Heard::Absent { why: Absence::Timeout }), [].into(), "once is nothing");
+    assert_eq!(hear(2, Heard::Absent { why: Absence::CircuitOpen }), [Role::CIO].into());
+    assert_eq!(hear(3, Heard::Absent { why: Absence::Timeout }), [Role::CIO].into(), "a probe");
+    let (policy, verdict) = (
+        PolicyRevision::of("test"),
+        Verdict { proposals: Vec::new(), memory: serde_json::Value::Null, wake_at: None },
+    );
+    assert_eq!(hear(4, Heard::Verdict { policy, verdict }), [].into());
 }
