@@ -65,7 +65,7 @@ impl Clerk {
             }
             let (sequence, ended) = match next {
                 Next::Over => return,
-                Next::Rule(docketed) => (docketed.sequence, self.rule(docketed).await),
+                Next::Rule(docketed) => (docketed.sequence, self.rule(*docketed).await),
                 Next::CatchUp(from) => (from, self.catch_up(&docket, from).await),
             };
             if let Err(failed) = ended {

@@ -58,7 +58,7 @@ pub(crate) enum Handed {
 #[derive(Debug)]
 pub(crate) enum Next {
     /// Rules this.
-    Rule(Docketed),
+    Rule(Box<Docketed>),
     /// Reads EVENTS from there on, until it has caught up.
     CatchUp(Sequence),
     /// Nothing comes any more.
@@ -128,7 +128,7 @@ impl Docket {
         if state.closed {
             return Some(Next::Over);
         }
-        let waiting = state.waiting.pop_front().map(Next::Rule);
+        let waiting = state.waiting.pop_front().map(|next| Next::Rule(Box::new(next)));
         waiting.or_else(|| state.parked.map(|parked| Next::CatchUp(parked.from)))
     }
 

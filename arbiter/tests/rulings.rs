@@ -102,10 +102,15 @@ impl World {
 
     /// Starts an arbiter and waits until it is ready.
     async fn arbiter(&self, name: &str) -> Arbiter {
+        self.arbiter_with(name, &[]).await
+    }
+
+    async fn arbiter_with(&self, name: &str, args: &[&str]) -> Arbiter {
         let admin = self.files.path().join(format!("{name}.admin"));
         let _ = std::fs::remove_file(&admin);
         let child = Command::new(env!("CARGO_BIN_EXE_federation-arbiter"))
             .args(["--nats-url", &self.server.url(), "--log-level", "warn"])
+            .args(args)
             .arg("--admin-file")
             .arg(&admin)
             .arg("--policy")
@@ -271,8 +276,8 @@ async fn a_killed_arbiter_takes_up_where_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_arbiters_at_once_fork_nothing() {
     let world = World::with_all_roles("").await;
-    let _one = world.arbiter("one").await;
-    let _two = world.arbiter("two").await;
+    let _one = world.arbiter_with("one", &["--leases", "off"]).await;
+    let _two = world.arbiter_with("two", &["--leases", "off"]).await;
     let start = mesh::clock::now();
     for step in 0..10 {
         for number in 0..4 {
