@@ -1,8 +1,11 @@
 //! Names and numbers that identify things. Identity is derived, never drawn: doing work again gives the same ids.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -108,13 +111,13 @@ uuid_id! {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String", extend("pattern" = "^[A-Za-z0-9_-]{1,64}$"))]
-pub struct PortfolioId(String);
+pub struct PortfolioId(Arc<str>);
 parsed_text!(PortfolioId);
 
 impl PortfolioId {
     /// The portfolio of a snapshot that names none.
     pub fn main() -> Self {
-        Self("main".to_owned())
+        Self(Arc::from("main"))
     }
 
     /// The id as text.
@@ -135,7 +138,7 @@ impl FromStr for PortfolioId {
     fn from_str(text: &str) -> Result<Self, BadId> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(Arc::from(text)))
         } else {
             Err(BadId::new(text, "1 to 64 letters, digits, '_' or '-'"))
         }
@@ -380,33 +383,82 @@ impl FromStr for EntryId {
     }
 }
 
+/// A name, mostly one that stands in the source: two that are the same text in memory are equal without a look at it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Name(Cow<'static, str>);
+
+impl Name {
+    const fn new(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
+    }
+
+    fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Name {
+    fn from(name: String) -> Self {
+        Self(Cow::Owned(name))
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        let (one, other) = (self.as_str(), other.as_str());
+        std::ptr::eq(one, other) || one == other
+    }
+}
+
+impl Eq for Name {}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (one, other) = (self.as_str(), other.as_str());
+        if std::ptr::eq(one, other) { Ordering::Equal } else { one.cmp(other) }
+    }
+}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
 /// A role's name: a lower-case word such as `cro`. The six of this mesh are constants; further ones are configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String", extend("pattern" = "^[a-z][a-z0-9_]{0,31}$"))]
-pub struct Role(Cow<'static, str>);
+pub struct Role(Name);
 parsed_text!(Role);
 
 impl Role {
     /// Freezes and vetoes.
-    pub const SUPERVISOR: Self = Self(Cow::Borrowed("supervisor"));
+    pub const SUPERVISOR: Self = Self(Name(Cow::Borrowed("supervisor")));
     /// Risk limits and emergency-stop thresholds.
-    pub const CRO: Self = Self(Cow::Borrowed("cro"));
+    pub const CRO: Self = Self(Name(Cow::Borrowed("cro")));
     /// Trading mode and capital profile.
-    pub const CEO: Self = Self(Cow::Borrowed("ceo"));
+    pub const CEO: Self = Self(Name(Cow::Borrowed("ceo")));
     /// Symbols and model weights.
-    pub const CIO: Self = Self(Cow::Borrowed("cio"));
+    pub const CIO: Self = Self(Name(Cow::Borrowed("cio")));
     /// Cashflow.
-    pub const CFO: Self = Self(Cow::Borrowed("cfo"));
+    pub const CFO: Self = Self(Name(Cow::Borrowed("cfo")));
     /// Research tasks.
-    pub const RESEARCHER: Self = Self(Cow::Borrowed("researcher"));
+    pub const RESEARCHER: Self = Self(Name(Cow::Borrowed("researcher")));
     /// The six, by rank.
     pub const ALL: [Self; 6] =
         [Self::SUPERVISOR, Self::CRO, Self::CEO, Self::CIO, Self::CFO, Self::RESEARCHER];
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
@@ -420,7 +472,7 @@ impl FromStr for Role {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         // "manual" is the operator: a role of that name would speak with the operator's authority.
         if starts && text.len() <= 32 && text.chars().all(allowed) && text != "manual" {
-            Ok(Self(Cow::Owned(text.to_owned())))
+            Ok(Self(Name::from(text.to_owned())))
         } else {
             Err(BadId::new(text, "a role's name: a lower-case word, not \"manual\""))
         }
@@ -429,36 +481,37 @@ impl FromStr for Role {
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 /// The id of a rule, `<role>.<rule>`, such as `supervisor.drawdown`; `manual.<what>` for operators.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct RuleId(Cow<'static, str>);
+#[schemars(with = "String")]
+pub struct RuleId(Name);
 
 impl RuleId {
     /// A rule's id from the source.
     pub const fn new(id: &'static str) -> Self {
-        Self(Cow::Borrowed(id))
+        Self(Name::new(id))
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
 impl From<String> for RuleId {
     fn from(id: String) -> Self {
-        Self(Cow::Owned(id))
+        Self(Name::from(id))
     }
 }
 
 impl fmt::Display for RuleId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

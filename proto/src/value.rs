@@ -300,8 +300,13 @@ impl Universe {
     /// `excluded` ones first.
     #[must_use]
     pub fn narrowed_to(&self, active: &[String], excluded: &[String]) -> Self {
-        let (kept, dropped): (Vec<&String>, Vec<&String>) =
-            active.iter().partition(|symbol| self.active_symbols.contains(symbol));
+        let allows = |symbol: &&String| self.active_symbols.contains(symbol);
+        let others = active.iter().filter(|symbol| !allows(symbol)).chain(excluded);
+        // A cause that stands asks for the same again and again.
+        if active.iter().filter(allows).eq(&self.active_symbols) && others.eq(&self.excluded_symbols) {
+            return self.clone();
+        }
+        let (kept, dropped): (Vec<&String>, Vec<&String>) = active.iter().partition(allows);
         let mut rest: Vec<&String> = Vec::with_capacity(excluded.len());
         let named = excluded.iter().chain(&self.active_symbols).chain(&self.excluded_symbols);
         for symbol in dropped.into_iter().chain(named) {

@@ -33,7 +33,11 @@ pub(crate) fn enter(draft: &mut Draft) {
     equity(draft);
     guardians(draft);
     alarms(draft);
-    draft.after.research.retain(|_, given| now.since(*given) <= RESEARCH_MEMORY);
+    let is_old = |given: &Time| now.since(*given) > RESEARCH_MEMORY;
+    // Mostly nothing is; to look is cheaper than to take the map apart.
+    if draft.after.research.values().any(is_old) {
+        draft.after.research.retain(|_, given| !is_old(given));
+    }
 }
 
 /// Books what each heard role remembers. A role that was not heard keeps its memory.
@@ -125,10 +129,24 @@ fn alarms(draft: &mut Draft) {
             Some(said) => said.wake_at.map(|at| if at > now { at } else { retry }),
             None => draft.after.wakes.get(role).map(|at| if *at > now { *at } else { retry }),
         };
-        let _ = match alarm {
-            Some(at) => draft.after.wakes.insert(role.clone(), at),
-            None => draft.after.wakes.remove(role),
-        };
+        set_alarm(&mut draft.after.wakes, role, alarm);
     }
-    draft.after.wakes.retain(|role, _| draft.terms.seats.get(role).is_some_and(wakes));
+    let seats = &draft.terms.seats;
+    let is_woken = |role: &Role| seats.get(role).is_some_and(wakes);
+    if !draft.after.wakes.keys().all(is_woken) {
+        draft.after.wakes.retain(|role, _| is_woken(role));
+    }
+}
+
+fn set_alarm(alarms: &mut BTreeMap<Role, Time>, role: &Role, alarm: Option<Time>) {
+    match (alarms.get_mut(role), alarm) {
+        (Some(set), Some(at)) => *set = at,
+        (None, Some(at)) => {
+            alarms.insert(role.clone(), at);
+        }
+        (Some(_), None) => {
+            alarms.remove(role);
+        }
+        (None, None) => {}
+    }
 }

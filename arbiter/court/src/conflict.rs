@@ -45,7 +45,7 @@ pub(crate) fn seniors_stop_juniors(draft: &mut Draft) {
 }
 
 /// What roles may contend for. Holds are no contest: each cause has its own.
-fn contested(motion: &Motion) -> Option<Subject> {
+fn contested(motion: &Motion) -> Option<Subject<'_>> {
     match &motion.proposal.ask {
         Ask::Set { .. } | Ask::Research { .. } => subject(&motion.proposal),
         Ask::Freeze { .. } | Ask::Hold { .. } | Ask::Clear { .. } | Ask::Release { .. } => None,

@@ -1,7 +1,9 @@
 //! Step 1: what is malformed, out of bounds or outside the author's authority is refused; of two that one role asks for
 //! the same subject, the tighter counts.
 
-use proto::decision::{Author, DecisionType};
+use std::borrow::Cow;
+
+use proto::decision::{Author, DecisionType, ResearchTask};
 use proto::id::RuleId;
 use proto::proposal::{Ask, Bound, Proposal};
 use proto::ruling::Refusal;
@@ -18,10 +20,10 @@ pub(crate) const PROPOSALS_MOST: usize = 64;
 
 /// What two proposals of one role may have in common, so that one of them is too many.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Subject {
+pub(crate) enum Subject<'p> {
     Value(Kind),
-    Research(String),
-    Cause(RuleId, Option<Kind>),
+    Research(Cow<'p, str>),
+    Cause(&'p RuleId, Option<Kind>),
 }
 
 /// Refuses what is not valid, and all but the tightest of what one role asks for one subject.
@@ -35,13 +37,16 @@ pub(crate) fn drop_invalid(draft: &mut Draft) {
 }
 
 /// What a proposal is about; none for a release, which is about one hold.
-pub(crate) fn subject(proposal: &Proposal) -> Option<Subject> {
+pub(crate) fn subject(proposal: &Proposal) -> Option<Subject<'_>> {
     match &proposal.ask {
         Ask::Set { value, .. } => Some(Subject::Value(value.kind())),
-        Ask::Research { task } => Some(Subject::Research(task.subject())),
-        Ask::Freeze { .. } => Some(Subject::Cause(proposal.rule.clone(), None)),
-        Ask::Hold { bound } => Some(Subject::Cause(proposal.rule.clone(), bounded(bound))),
-        Ask::Clear { cause, kind } => Some(Subject::Cause(cause.clone(), *kind)),
+        Ask::Research { task } => {
+            let about = ResearchTask::subject_of(&task.task_type, task.model_name.as_deref());
+            Some(Subject::Research(about))
+        }
+        Ask::Freeze { .. } => Some(Subject::Cause(&proposal.rule, None)),
+        Ask::Hold { bound } => Some(Subject::Cause(&proposal.rule, bounded(bound))),
+        Ask::Clear { cause, kind } => Some(Subject::Cause(cause, *kind)),
         Ask::Release { .. } => None,
     }
 }
@@ -71,7 +76,7 @@ fn check(draft: &Draft, motion: &Motion) -> Result<(), String> {
             check_authority(draft, proposal, seat)?;
         }
     }
-    check_ask(&proposal.ask)
+    check_ask(draft, &proposal.ask)
 }
 
 fn check_authority(draft: &Draft, proposal: &Proposal, seat: &Seat) -> Result<(), String> {
@@ -99,11 +104,12 @@ fn check_authority(draft: &Draft, proposal: &Proposal, seat: &Seat) -> Result<()
     }
 }
 
-fn check_ask(ask: &Ask) -> Result<(), String> {
+fn check_ask(draft: &Draft, ask: &Ask) -> Result<(), String> {
     match ask {
         Ask::Set { value, duration } => {
             check_duration(*duration)?;
-            check_value(value)
+            // What is in force was checked when it was set.
+            if draft.after.owned.has(value) { Ok(()) } else { check_value(value) }
         }
         Ask::Freeze { duration, .. } => check_duration(*duration),
         Ask::Hold { bound: Bound::Freeze { .. } } => Err("a freeze is asked for as a freeze".to_owned()),
