@@ -13,7 +13,7 @@ mod round;
 mod slot;
 mod terms;
 mod timers;
-mod watermark;
+pub mod watermark;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

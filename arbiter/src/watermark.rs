@@ -7,30 +7,30 @@ use proto::id::Sequence;
 
 /// The events of a slot that are in hand, and what follows from them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub(crate) struct Watermark {
+pub struct Watermark {
     read: u64,
     in_hand: BTreeSet<u64>,
 }
 
 impl Watermark {
     /// Everything up to `through` is ruled.
-    pub(crate) fn new(through: Sequence) -> Self {
+    pub fn new(through: Sequence) -> Self {
         Self { read: through.0, in_hand: BTreeSet::new() }
     }
 
     /// An event was read and is in hand.
-    pub(crate) fn take(&mut self, sequence: Sequence) {
+    pub fn take(&mut self, sequence: Sequence) {
         self.read = self.read.max(sequence.0);
         self.in_hand.insert(sequence.0);
     }
 
     /// An event is ruled, or was known.
-    pub(crate) fn done(&mut self, sequence: Sequence) {
+    pub fn done(&mut self, sequence: Sequence) {
         self.in_hand.remove(&sequence.0);
     }
 
     /// Up to where everything is through once this event is.
-    pub(crate) fn through_with(&self, sequence: Sequence) -> Sequence {
+    pub fn through_with(&self, sequence: Sequence) -> Sequence {
         if planted::is(Bug::WatermarkIsTheHighest) {
             return Sequence(self.read);
         }
@@ -39,7 +39,7 @@ impl Watermark {
     }
 
     /// How many events are in hand.
-    pub(crate) fn in_hand(&self) -> usize {
+    pub fn in_hand(&self) -> usize {
         self.in_hand.len()
     }
 }

@@ -1,6 +1,6 @@
 //! Reading RULINGS: the heads of a slot's portfolios, and all rulings as they come.
 
-mod fold;
+pub mod fold;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use ::arbiter::watermark::Watermark;
 use proto::id::{RulingHash, Sequence};
 
 use crate::log::{Answer, Head};
 use crate::model::Protocol;
 use crate::variant::Variant;
-use crate::watermark::Watermark;
 use crate::world::{Arbiter, Clerk, Letter, Ruling, Standing, Then, Work, World};
 
 /// What an arbiter as a whole does next.

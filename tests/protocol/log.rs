@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use mesh::rulings::fold::{self, Candidate};
 use proto::chain::Chain;
 use proto::id::Sequence;
 
-use crate::fold::{self, Candidate};
 use crate::model::Protocol;
 use crate::variant::Variant;
 use crate::world::{Decision, Letter, Ruling, World};

@@ -25,15 +25,10 @@
 mod arbiter;
 mod docket;
 mod emit;
-#[path = "../../mesh/src/rulings/fold.rs"]
-mod fold;
 mod laws;
 mod log;
 mod model;
 mod variant;
-#[path = "../../arbiter/src/watermark.rs"]
-#[allow(dead_code, reason = "the arbiter counts what is in hand for its metrics")]
-mod watermark;
 mod world;
 
 use std::time::Instant;

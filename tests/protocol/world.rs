@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use ::arbiter::watermark::Watermark;
 use proto::chain::Chain;
 use proto::id::{RulingHash, Sequence, Version};
 
 use crate::docket::Ruled;
-use crate::watermark::Watermark;
 
 /// A state of the mesh.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

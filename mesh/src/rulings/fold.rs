@@ -7,18 +7,22 @@ use crate::planted::{self, Bug};
 
 /// A retained ruling, as much of it as the fold needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Candidate {
-    pub(super) sequence: Sequence,
-    pub(super) version: Version,
-    pub(super) previous: RulingHash,
-    pub(super) hash: RulingHash,
+pub struct Candidate {
+    /// Where it stands in RULINGS.
+    pub sequence: Sequence,
+    /// Its number.
+    pub version: Version,
+    /// The hash of the ruling that it follows.
+    pub previous: RulingHash,
+    /// Its own.
+    pub hash: RulingHash,
 }
 
 /// The index of the latest counted ruling, and how many are void.
 ///
 /// The fold begins at the portfolio's first ruling. Where that is gone, it begins at the oldest retained one; only
 /// when that one was void itself (nothing that follows rests on it) at the ruling from which most others follow.
-pub(super) fn head(retained: &[Candidate]) -> Option<(usize, u64)> {
+pub fn head(retained: &[Candidate]) -> Option<(usize, u64)> {
     let oldest = retained.first()?;
     if planted::is(Bug::NoFold) {
         return Some((retained.len() - 1, 0));
