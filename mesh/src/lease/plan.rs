@@ -130,7 +130,7 @@ mod tests {
         let (leases, mut held) = (leases(8), BTreeMap::new());
         let [first, second] = [replica(1), replica(2)];
         let mut alive = BTreeSet::from([first.clone()]);
-        round(&[first.clone()], &leases, &alive, &mut held);
+        round(std::slice::from_ref(&first), &leases, &alive, &mut held);
         assert_eq!(counts(&alive, &held), [8]);
         alive.insert(second.clone());
         assert_eq!(plan(Sight { me: &second, leases: &leases, alive: &alive, held: &held }), Plan::default());

@@ -93,7 +93,7 @@ impl Process {
         for order in orders {
             match order {
                 Order::Write(write) => {
-                    self.sent.push(OnItsWay { write, began: now, fate: fate(), written: None })
+                    self.sent.push(OnItsWay { write, began: now, fate: fate(), written: None });
                 }
                 Order::Begin(lease) => assert!(self.works.insert(lease), "it is begun once"),
                 Order::Drop(lease) => assert!(self.works.remove(&lease), "only what is worked is dropped"),
