@@ -17,6 +17,7 @@ mod judge;
 mod life;
 mod process;
 mod random;
+#[allow(dead_code, reason = "some of it only serves the comparison with a real Redis, in the gateway's tests")]
 mod redis;
 mod seeds;
 mod staff;
@@ -24,7 +25,7 @@ mod trace;
 
 #[test]
 fn whatever_goes_wrong_every_event_is_ruled_once_and_in_order() {
-    let lived = seeds::live_all(seeds::asked());
+    let lived = seeds::live_all(&seeds::asked());
     println!("{lived}");
     lived.expect_sound();
 }

@@ -34,7 +34,7 @@ pub(crate) fn asked() -> Vec<u64> {
 }
 
 /// Lives all of these.
-pub(crate) fn live_all(seeds: Vec<u64>) -> Lived {
+pub(crate) fn live_all(seeds: &[u64]) -> Lived {
     let began = Instant::now();
     let next = AtomicU64::new(0);
     let lived = Mutex::new(Lived::default());

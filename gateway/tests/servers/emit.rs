@@ -1,7 +1,6 @@
 //! From RULINGS to Redis, each decision once.
 
 use anyhow::{Result, bail};
-use bytes::Bytes;
 use proto::effective::Effective;
 use proto::id::{PortfolioId, RulingHash};
 use proto::ruling::Ruling;
@@ -10,7 +9,7 @@ use proto::value::Mode;
 use serde_json::Value;
 
 use crate::support::{Fields, World, wait_for};
-use crate::testing::{portfolio, ruling, snapshot_event, stored};
+use crate::testing::{portfolio, ruling, snapshot_event};
 
 const DECISIONS: &str = "quantum:stream:ai.federation.decision_made";
 
@@ -33,18 +32,9 @@ impl Log {
 
     async fn append(&mut self, world: &World, mode: Mode) -> Result<()> {
         let ruling = self.next(mode);
-        let (_, hash) = stored(&ruling);
-        publish(world, &ruling).await?;
-        (self.version, self.previous) = (ruling.version.0, hash);
+        (self.version, self.previous) = (ruling.version.0, world.append(&ruling).await?);
         Ok(())
     }
-}
-
-async fn publish(world: &World, ruling: &Ruling) -> Result<()> {
-    let subject = world.nats.subjects.ruling(ruling.portfolio.slot(Default::default()), &ruling.portfolio);
-    let (bytes, _) = stored(ruling);
-    world.nats.connection()?.jetstream.publish(subject, Bytes::from(bytes)).await?.await?;
-    Ok(())
 }
 
 /// Each decision as `portfolio/ruling MODE`.
@@ -64,7 +54,7 @@ async fn each_decision_is_told_once_whatever_is_killed() -> Result<()> {
     let (mut a, mut b) = (Log::of("a"), Log::of("b"));
     let lost = a.next(Mode::Emergency);
     a.append(&world, Mode::Paused).await?;
-    publish(&world, &lost).await?;
+    world.append(&lost).await?;
     b.append(&world, Mode::Shadow).await?;
     a.append(&world, Mode::Shadow).await?;
     world.start_gateway().await?;

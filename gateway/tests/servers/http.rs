@@ -1,7 +1,6 @@
 //! What people read and command.
 
 use anyhow::{Context as _, Result};
-use bytes::Bytes;
 use proto::decision::{Author, Priority};
 use proto::event::{Body, Event};
 use proto::hold::{Hold, Standing};
@@ -16,14 +15,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::support::{World, wait_for};
-use crate::testing::{portfolio, ruling, snapshot_event, stored};
-
-async fn publish(world: &World, ruling: &Ruling) -> Result<RulingHash> {
-    let subject = world.nats.subjects.ruling(ruling.portfolio.slot(Default::default()), &ruling.portfolio);
-    let (bytes, hash) = stored(ruling);
-    world.nats.connection()?.jetstream.publish(subject, Bytes::from(bytes)).await?.await?;
-    Ok(hash)
-}
+use crate::testing::{portfolio, ruling, snapshot_event};
 
 /// Rules on a command as an arbiter would that grants it.
 fn granted(event: Event) -> Ruling {
@@ -64,7 +56,7 @@ async fn a_command_is_an_event_and_answers_with_its_ruling() -> Result<()> {
     assert_eq!(command.by.name, "ada");
 
     let ruling = granted(event);
-    publish(&world, &ruling).await?;
+    world.append(&ruling).await?;
     let (status, answer) = order().await?;
     assert_eq!(
         (status, &answer["success"], &answer["mode"]),
@@ -100,10 +92,10 @@ async fn a_key_is_known_after_a_restart() -> Result<()> {
     let (path, body) = ("/api/federation/mode", json!({"mode": "PAUSED", "reason": "news"}));
     let mut command = granted(stored_command(&world, path, &body, "k-1").await?);
     command.after.ruled.recent.push(command.event.id);
-    let hash = publish(&world, &command).await?;
+    let hash = world.append(&command).await?;
     let mut next = ruling(snapshot_event(&command.portfolio, 9), 2, hash, Mode::Live);
     next.after.ruled = command.after.ruled.clone();
-    publish(&world, &next).await?;
+    world.append(&next).await?;
     world.kill_gateway().await?;
     world.start_gateway().await?;
     let (status, answer) = keyed(&world, path, &body, "k-1").await?;
@@ -120,7 +112,7 @@ async fn a_release_under_the_same_key_is_answered_again() -> Result<()> {
     let id = hold.id;
     let mut frozen = ruling(snapshot_event(&portfolio("main"), 1), 1, RulingHash::default(), Mode::Paused);
     frozen.after.holds.insert(id, hold);
-    let hash = publish(&world, &frozen).await?;
+    let hash = world.append(&frozen).await?;
     wait_for("the hold", || async {
         let (_, told) = world.get("/api/federation/portfolios/main/holds").await?;
         Ok((told["total"] == 1).then_some(()))
@@ -130,7 +122,7 @@ async fn a_release_under_the_same_key_is_answered_again() -> Result<()> {
     let event = stored_command(&world, &path, &body, "k-1").await?;
     let mut released = ruling(event, 2, hash, Mode::Live);
     released.after.ruled.recent.push(released.event.id);
-    publish(&world, &released).await?;
+    world.append(&released).await?;
     wait_for("the release", || async {
         let (_, told) = world.get("/api/federation/portfolios/main/holds").await?;
         Ok((told["total"] == 0).then_some(()))
@@ -164,7 +156,7 @@ fn manual_hold() -> Hold {
 async fn the_state_is_read_back_after_a_restart() -> Result<()> {
     let mut world = World::servers().await?;
     let first = ruling(snapshot_event(&portfolio("alpha"), 1), 1, RulingHash::default(), Mode::Paused);
-    let hash = publish(&world, &first).await?;
+    let hash = world.append(&first).await?;
     let decision = first.decisions[0].to_bytes()?;
     let subject = world.nats.subjects.decision(&first.portfolio, first.decisions[0].decision_type());
     world.nats.connection()?.jetstream.publish(subject, decision.into()).await?.await?;
@@ -174,7 +166,7 @@ async fn the_state_is_read_back_after_a_restart() -> Result<()> {
     assert_eq!(status["last_update"], json!(first.decisions[0].timestamp));
     assert_eq!(status["portfolios"]["mode"], json!({"PAUSED": 1}));
     let second = ruling(snapshot_event(&portfolio("alpha"), 2), 2, hash, Mode::Live);
-    publish(&world, &second).await?;
+    world.append(&second).await?;
     wait_for("the second ruling", || async {
         let (_, told) = world.get("/api/federation/portfolios/alpha").await?;
         Ok((told["ledger"]["version"] == 2).then_some(()))
@@ -234,12 +226,14 @@ async fn what_cannot_be_done_is_a_problem_document() -> Result<()> {
     }
     assert_eq!(world.messages(Stream::Events).await?.len(), 0, "none of them got through");
     world.kill_nats().await?;
-    let order = json!({"reason": "stop"});
+    let order = json!({"mode": "PAUSED", "reason": "stop"});
     wait_for("the mesh to be unreachable", || async {
-        let (status, _) = world.post("/api/federation/freeze", &order).await?;
+        let (status, _) = world.post("/api/federation/mode", &order).await?;
         Ok((status == 503).then_some(()))
     })
     .await?;
+    let (status, answer) = world.post("/api/federation/freeze", &json!({"reason": "stop"})).await?;
+    assert_eq!((status, &answer["result"]), (202, &json!("stopped")), "a freeze needs no mesh: {answer}");
     assert_eq!(world.get("/livez").await?.0, 200);
     assert_eq!(world.get("/readyz").await?.0, 503);
     Ok(())

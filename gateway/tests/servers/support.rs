@@ -9,14 +9,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use mesh::nats::Nats;
-use mesh::streams::{Options, provision};
-use proto::id::SlotCount;
+use mesh::streams::{Options, describe, provision};
+use proto::id::{RulingHash, Sequence, SlotCount};
+use proto::ruling::{Position, Ruling};
 use proto::subject::{Stream, Subjects};
 use proto::time::Period;
 use redis::aio::MultiplexedConnection;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+
+use crate::testing::stored;
 
 /// An entry of a Redis stream.
 pub(crate) type Fields = BTreeMap<String, String>;
@@ -268,6 +271,17 @@ impl World {
             if entries.len() == count { Ok(Some(entries)) } else { bail!("{} entries", entries.len()) }
         })
         .await
+    }
+
+    /// Appends a ruling as an arbiter does; its hash. It is on this EVENTS, and on nothing that EVENTS has lost.
+    pub(crate) async fn append(&self, ruling: &Ruling) -> Result<RulingHash> {
+        let events = describe(&self.nats, &self.nats.subjects.stream(Stream::Events)).await?;
+        let position = Position { stream: events.created, sequence: Sequence(0), through: Sequence(0) };
+        let (bytes, hash) = stored(&Ruling { position, ..ruling.clone() });
+        let subject =
+            self.nats.subjects.ruling(ruling.portfolio.slot(SlotCount::default()), &ruling.portfolio);
+        self.nats.connection()?.jetstream.publish(subject, bytes.into()).await?.await?;
+        Ok(hash)
     }
 
     /// Everything in a stream of the mesh: subject and message.

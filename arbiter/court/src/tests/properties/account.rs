@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proto::decision::{Author, Decision};
+use proto::decision::{Author, Decision, Payload};
 use proto::event::EventKind;
 use proto::hold::Hold;
+use proto::id::DecisionId;
 use proto::ledger::Ruled;
 use proto::proposal::Proposal;
 use proto::regressions;
@@ -106,6 +107,9 @@ fn is_explained(ruling: &Ruling, decision: &Decision) -> bool {
     let by_outcome = |outcome: &Outcome| match &outcome.result {
         Finding::Refused { refusal: Refusal::Vetoed { rule, .. } } => *rule == decision.rule,
         Finding::Refused { .. } => false,
+        // Of a proposal that tightens some fields and loosens others the first part is granted at once, and a veto of the
+        // second is told by its OVERRIDE alone.
+        Finding::Decided { decision: granted } if overrides(decision, *granted) => true,
         Finding::Decided { .. } | Finding::Unchanged => {
             outcome.proposal.rule == decision.rule && outcome.proposal.author == decision.role_source
         }
@@ -113,6 +117,10 @@ fn is_explained(ruling: &Ruling, decision: &Decision) -> bool {
     ruling.outcomes.iter().any(by_outcome)
         || decision.rule.as_str() == "court.timed-mode"
         || ruling.before.holds.values().any(by_time)
+}
+
+fn overrides(decision: &Decision, granted: DecisionId) -> bool {
+    matches!(&decision.payload, Payload::Override { overridden_decision_id, .. } if *overridden_decision_id == granted)
 }
 
 /// Every number, word and truth in a document.
