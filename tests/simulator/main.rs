@@ -17,7 +17,10 @@ mod judge;
 mod life;
 mod process;
 mod random;
-#[allow(dead_code, reason = "some of it only serves the comparison with a real Redis, in the gateway's tests")]
+#[allow(
+    dead_code,
+    reason = "some of it only serves the comparison with a real Redis, in the gateway's tests"
+)]
 mod redis;
 mod seeds;
 mod staff;

@@ -263,7 +263,7 @@ impl Broker for Handle {
     }
 
     fn describe<'a>(&'a self, stream: &'a str) -> BoxFuture<'a, anyhow::Result<Option<Description>>> {
-        async move { self.0.ask(stream, description).await.map_err(Into::into) }.boxed()
+        async move { self.0.ask(stream, description).await }.boxed()
     }
 
     fn first<'a>(
