@@ -39,9 +39,12 @@ fn law(ruling: &Ruling) -> Option<String> {
     breach.split_once(':').map(|(law, _)| law.to_owned())
 }
 
+/// What somebody changes in a good ruling.
+type Forgery = fn(&mut Ruling);
+
 #[test]
 fn the_law_that_a_change_breaks_is_named() {
-    let table: [(&str, &str, fn(&mut Ruling)); 10] = [
+    let table: [(&str, &str, Forgery); 10] = [
         ("a value past its hold", "P1", |ruling| ruling.after.effective.mode = Mode::Live),
         ("an outcome that is missing", "P4", |ruling| drop(ruling.outcomes.pop())),
         ("an outcome too many", "P4", |ruling| ruling.outcomes.push(ruling.outcomes[0].clone())),
@@ -55,7 +58,7 @@ fn the_law_that_a_change_breaks_is_named() {
             ruling.outcomes[0].result = Finding::Refused { refusal: Refusal::StaleInput }
         }),
         ("a value that nobody holds", "P9", |ruling| {
-            ruling.after.effective.limits.max_leverage = Ratio::lit(9.0)
+            ruling.after.effective.limits.max_leverage = Ratio::lit(9.0);
         }),
         ("another number", "P9", |ruling| ruling.version = ruling.version.next()),
     ];
@@ -69,7 +72,7 @@ fn the_law_that_a_change_breaks_is_named() {
 
 #[test]
 fn what_loosens_while_a_guardian_is_absent_is_named() {
-    let table: [(&str, &str, fn(&mut Ruling)); 3] = [
+    let table: [(&str, &str, Forgery); 3] = [
         ("a hold that is gone", "P7", |ruling| drop(ruling.after.holds.pop_first())),
         ("a looser value", "P7", |ruling| ruling.after.effective.limits.max_leverage = Ratio::lit(9.0)),
         ("a tighter one is only another", "P9", |ruling| {

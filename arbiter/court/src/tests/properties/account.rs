@@ -90,7 +90,7 @@ fn asked_by_roles(ruling: &Ruling) -> impl Iterator<Item = &Proposal> {
 }
 
 /// The decisions that outcomes name.
-fn named(ruling: &Ruling) -> impl Iterator<Item = proto::id::DecisionId> {
+fn named(ruling: &Ruling) -> impl Iterator<Item = DecisionId> {
     ruling.outcomes.iter().filter_map(|outcome| match &outcome.result {
         Finding::Decided { decision } => Some(*decision),
         Finding::Refused { refusal: Refusal::Vetoed { decision, .. } } => Some(*decision),
