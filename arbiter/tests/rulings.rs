@@ -16,11 +16,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
-use clap::Parser;
 use mesh::nats::Nats;
 use mesh::publish::{publish_acked, with_id};
 use mesh::role::serve;
-use mesh::streams::{MeshConfig, Options, check, provision};
+use mesh::streams::{MeshConfig, check, provision};
 use proto::case::Executive;
 use proto::chain::Chain;
 use proto::decision::{Decision, DecisionType};
@@ -32,14 +31,8 @@ use proto::subject::Stream;
 use proto::testing::{event, snapshot};
 use proto::time::{Period, Time};
 use proto::wire::Message;
-use server::{PATIENCE, Server, until};
+use server::{PATIENCE, Server, options, until};
 use tempfile::TempDir;
-
-#[derive(Parser)]
-struct Provision {
-    #[command(flatten)]
-    options: Options,
-}
 
 /// A mesh of one server, some roles in this process, and arbiters as processes.
 struct World {
@@ -74,7 +67,7 @@ impl World {
     async fn new(policy: &str) -> Self {
         let server = Server::start();
         let nats = server.nats("test").await;
-        provision(&nats, &Provision::try_parse_from(["provision"]).unwrap().options, false).await.unwrap();
+        provision(&nats, &options(&[]).unwrap(), false).await.unwrap();
         let config = check(&nats).await.unwrap();
         let files = tempfile::tempdir().unwrap();
         std::fs::write(files.path().join("policy.toml"), policy).unwrap();

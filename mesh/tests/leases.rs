@@ -13,18 +13,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use clap::Parser;
 use futures::FutureExt as _;
 use mesh::Node;
 use mesh::lease::{Group, Lease, Leasing, share};
-use mesh::streams::{MeshConfig, Options, check, provision};
-use server::{PATIENCE, Server, until};
-
-#[derive(Parser)]
-struct Provision {
-    #[command(flatten)]
-    options: Options,
-}
+use mesh::streams::{MeshConfig, check, provision};
+use server::{PATIENCE, Server, options, until};
 
 /// Who works what now: the index of a replica for each lease, as its work says.
 type Working = Arc<Mutex<BTreeMap<String, Vec<usize>>>>;
@@ -49,8 +42,7 @@ impl World {
     async fn new(args: &[&str]) -> Self {
         let server = Server::start();
         let nats = server.nats("provision").await;
-        let options = Provision::try_parse_from([&["provision"], args].concat()).unwrap().options;
-        provision(&nats, &options, false).await.unwrap();
+        provision(&nats, &options(args).unwrap(), false).await.unwrap();
         let config = check(&nats).await.unwrap();
         Self { server, config, working: Working::default(), replicas: Vec::new() }
     }
@@ -155,5 +147,5 @@ async fn without_leases_everybody_works_everything() {
 
 #[test]
 fn a_lease_lives_a_second_at_least() {
-    assert!(Provision::try_parse_from(["provision", "--lease-ttl", "900ms"]).is_err());
+    assert!(options(&["--lease-ttl", "900ms"]).is_err());
 }

@@ -14,7 +14,6 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use bytes::Bytes;
-use clap::Parser;
 use mesh::args::Cli as _;
 use mesh::nats::Nats;
 use mesh::publish::{NotStored, Stored, publish_acked, with_id};
@@ -35,14 +34,8 @@ use proto::wire::{Message, Schema};
 use serde::{Deserialize, Serialize};
 use server::{PATIENCE, Server, until};
 
-#[derive(Parser)]
-struct Provision {
-    #[command(flatten)]
-    options: Options,
-}
-
 fn options(args: &[&str]) -> Options {
-    Provision::try_parse_from([&["provision"], args].concat()).unwrap().options
+    server::options(args).unwrap()
 }
 
 async fn provisioned(server: &Server) -> Nats {

@@ -7,16 +7,32 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use async_nats::Client;
+use clap::Parser;
 use mesh::Node;
 use mesh::admin::Admin;
 use mesh::nats::Nats;
 use mesh::policy::PolicyFile;
 use mesh::shutdown::Shutdown;
+use mesh::streams::Options;
 use proto::subject::Subjects;
 use tempfile::TempDir;
 
 /// How long a test waits for a state before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Parser)]
+struct Provision {
+    #[command(flatten)]
+    options: Options,
+}
+
+/// The options of `federation-provision` with these arguments.
+///
+/// # Errors
+/// They are no arguments that it takes.
+pub(crate) fn options(args: &[&str]) -> Result<Options, clap::Error> {
+    Ok(Provision::try_parse_from([&["provision"], args].concat())?.options)
+}
 
 pub(crate) struct Server {
     child: Child,

@@ -1,26 +1,19 @@
 //! The command against the streams of a mesh: exported, replayed, verified.
 
 use async_nats::HeaderMap;
-use clap::Parser;
 use mesh::nats::Nats;
 use mesh::publish::{ACK_TIMEOUT, publish_acked};
-use mesh::streams::{MeshConfig, Options, check, provision};
+use mesh::streams::{MeshConfig, check, provision};
 use proto::event::Event;
 use proto::ruling::Ruling;
 use proto::wire::Message as _;
 use replay::{Model, Policies, Synthetic};
 
 use crate::desk::{Desk, lines_of_json};
-use crate::server::Server;
+use crate::server::{Server, options};
 
 /// How many events there are, of two portfolios in turn.
 const EVENTS: usize = 120;
-
-#[derive(Parser)]
-struct Provision {
-    #[command(flatten)]
-    options: Options,
-}
 
 /// A mesh's streams with a morning in them, and no services.
 struct World {
@@ -34,7 +27,7 @@ impl World {
     async fn new() -> Self {
         let server = Server::start();
         let nats = server.nats("test").await;
-        provision(&nats, &Provision::try_parse_from(["provision"]).unwrap().options, false).await.unwrap();
+        provision(&nats, &options(&[]).unwrap(), false).await.unwrap();
         let config = check(&nats).await.unwrap();
         let mut world = Self { server, nats, config, rulings: Vec::new() };
         let mut model = Model::new(Policies::defaults().unwrap());
