@@ -11,7 +11,7 @@ use proto::time::Period;
 
 use crate::accounts::Accounts;
 use crate::api::auth::Door;
-use crate::feed::{DrawdownUnit, Feed, FeedKind};
+use crate::feed::{DrawdownUnit, Feed, FeedKind, FirstStart};
 use crate::keys::Keys;
 
 /// The gateway: Redis and HTTP on one side, the mesh on the other.
@@ -38,6 +38,12 @@ pub struct GatewayArgs {
     /// Older events build memory but may not loosen anything
     #[arg(long, env = "FED_MAX_EVENT_AGE", default_value = "60s", value_name = "PERIOD")]
     pub max_event_age: Period,
+
+    /// Where a stream that was never read begins: a time, or a length of time before now [default: --max-event-age]
+    ///
+    /// From then on the position is what was read, whatever this says.
+    #[arg(long, env = "FED_FIRST_START", value_name = "TIME|PERIOD")]
+    pub first_start: Option<FirstStart>,
 
     /// Events whose time lies further ahead than this are refused
     #[arg(long, env = "FED_MAX_SKEW", default_value = "60s", value_name = "PERIOD")]
@@ -126,6 +132,11 @@ impl GatewayArgs {
         FeedKind::ALL.into_iter().map(feed).collect()
     }
 
+    /// Where a stream that was never read begins: by default nothing older than what may still loosen is read.
+    pub fn first_start(&self) -> FirstStart {
+        self.first_start.unwrap_or(FirstStart::Ago(self.max_event_age))
+    }
+
     /// Who may call.
     ///
     /// # Errors
@@ -190,6 +201,17 @@ mod tests {
             ]
         );
         assert!(feeds.iter().all(|feed| feed.drawdown == DrawdownUnit::Percent));
+    }
+
+    #[test]
+    fn a_first_start_is_as_old_as_events_may_be_unless_it_is_told() {
+        assert_eq!(args(&["--max-event-age", "5m"]).first_start(), FirstStart::Ago(Period::from_mins(5)));
+        assert_eq!(args(&["--first-start", "2h"]).first_start(), FirstStart::Ago(Period::from_hours(2)));
+        let at = args(&["--first-start", "2026-01-05T09:30:00Z"]).first_start();
+        assert_eq!(at, FirstStart::At("2026-01-05T09:30:00Z".parse().unwrap()));
+        let wrong =
+            GatewayArgs::try_parse_from(["gateway", "--first-start", "monday"]).unwrap_err().to_string();
+        assert!(wrong.contains("2026-01-31T09:30:00Z"), "{wrong}");
     }
 
     #[test]

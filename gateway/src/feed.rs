@@ -1,9 +1,11 @@
 //! Feeds: the Redis streams that events come from, and how to read each.
 
 use std::fmt;
+use std::str::FromStr;
 
 use clap::ValueEnum;
 use proto::event::EventKind;
+use proto::time::{Period, Time};
 
 /// What a feed tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +41,22 @@ pub struct Feed {
     pub drawdown: DrawdownUnit,
 }
 
+/// Where reading begins in a stream that was never read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstStart {
+    /// So long before now.
+    Ago(Period),
+    /// At this time.
+    At(Time),
+}
+
+/// A text that says neither a time nor a length of time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{seen:?} is neither a time such as 2026-01-31T09:30:00Z nor a length of time such as 30m or 2h")]
+pub struct BadFirstStart {
+    seen: String,
+}
+
 impl FeedKind {
     /// All three.
     pub const ALL: [Self; 3] = [Self::Snapshot, Self::Health, Self::Model];
@@ -70,5 +88,24 @@ impl FeedKind {
 impl fmt::Display for FeedKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.event_type())
+    }
+}
+
+impl FirstStart {
+    /// The time to begin at.
+    pub const fn time(self, now: Time) -> Time {
+        match self {
+            Self::Ago(period) => now.before(period),
+            Self::At(time) => time,
+        }
+    }
+}
+
+impl FromStr for FirstStart {
+    type Err = BadFirstStart;
+
+    fn from_str(text: &str) -> Result<Self, BadFirstStart> {
+        let ago = text.parse().map(Self::Ago).ok();
+        ago.or_else(|| text.parse().map(Self::At).ok()).ok_or_else(|| BadFirstStart { seen: text.to_owned() })
     }
 }

@@ -28,7 +28,7 @@ use self::publish::Publisher;
 use self::standing::{Anchors, Lost, MadeAnew, Standing, standing};
 use self::upstream::{BATCH, Batch, Start, Upstream};
 use crate::backend::Backend;
-use crate::feed::Feed;
+use crate::feed::{Feed, FirstStart};
 use crate::metrics::{Gap, GapKind, Metrics, OfType, Session, seconds};
 use crate::view::{Trouble, View};
 
@@ -39,6 +39,8 @@ pub struct Options {
     pub max_event_age: Period,
     /// Times further ahead than this are not believed.
     pub max_skew: Period,
+    /// Where a feed begins that was never read.
+    pub first_start: FirstStart,
 }
 
 /// The reader of one feed.
@@ -137,7 +139,7 @@ impl Ingest {
         let mut upstream = self.backend.upstream(&self.feed.stream).await?;
         let (now, extent) = (upstream.now().await?, upstream.extent().await?);
         let Standing { position, seen, .. } = standing;
-        let start = Start::of(position, seen, extent, now, self.options.max_event_age);
+        let start = Start::of(position, seen, extent, now, self.options.first_start);
         self.note_start(&standing, &start);
         if let Some(extent) = extent {
             self.note_ahead(extent.last_generated, now);

@@ -125,7 +125,11 @@ impl Bridge {
     /// Every feed, until the lease has to go to another gateway or shutdown is requested.
     fn ingest(&self, shutdown: Shutdown) -> impl Future<Output = anyhow::Result<()>> + use<> {
         let Self { args, .. } = self;
-        let options = ingest::Options { max_event_age: args.max_event_age, max_skew: args.max_skew };
+        let options = ingest::Options {
+            max_event_age: args.max_event_age,
+            max_skew: args.max_skew,
+            first_start: args.first_start(),
+        };
         let node = Node { shutdown, ..self.node.clone() };
         let feeds = args.feeds().into_iter().map(|feed| {
             let (config, view, metrics) =

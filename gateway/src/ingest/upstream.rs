@@ -4,9 +4,10 @@ use anyhow::Result;
 use futures::future::BoxFuture;
 use proto::id::EntryId;
 use proto::letter::Letter;
-use proto::time::{Period, Time};
+use proto::time::Time;
 
 use super::decode::Entry;
+use crate::feed::FirstStart;
 
 /// How many entries one read takes at most.
 pub const BATCH: usize = 128;
@@ -58,16 +59,16 @@ pub struct Start {
 
 impl Start {
     /// Where to begin, given up to where everything is stored and up to where everything was read before; without a
-    /// position, `max_age` ago.
+    /// position, where a first start begins.
     pub fn of(
         position: Option<EntryId>,
         seen: Option<EntryId>,
         extent: Option<Extent>,
         now: Time,
-        max_age: Period,
+        first: FirstStart,
     ) -> Self {
         let Some(position) = position else {
-            let after = before_all_of(now.before(max_age));
+            let after = before_all_of(first.time(now));
             return Self { after, rolled_back: false, gap_before: None };
         };
         // Where the stream is gone, its next entry gets an id of now.
@@ -92,10 +93,12 @@ fn before_all_of(time: Time) -> EntryId {
 
 #[cfg(test)]
 mod tests {
+    use proto::time::Period;
+
     use super::*;
 
     const NOW: Time = Time::from_millis(100_000);
-    const AGE: Period = Period::from_secs(60);
+    const AGE: FirstStart = FirstStart::Ago(Period::from_secs(60));
 
     fn id(text: &str) -> EntryId {
         text.parse().unwrap()
@@ -110,6 +113,16 @@ mod tests {
         let start = Start::of(None, None, extent("1-0", "90000-0"), NOW, AGE);
         assert_eq!(start.after, EntryId { millis: 39_999, number: u64::MAX });
         assert_eq!((start.rolled_back, start.gap_before), (false, None));
+    }
+
+    #[test]
+    fn without_a_position_reading_begins_where_it_is_told_to() {
+        let at =
+            Start::of(None, None, extent("1-0", "90000-0"), NOW, FirstStart::At(Time::from_millis(5_000)));
+        assert_eq!(at.after, EntryId { millis: 4_999, number: u64::MAX });
+        let known =
+            Start::of(Some(id("50000-1")), None, extent("40000-0", "90000-0"), NOW, FirstStart::At(NOW));
+        assert_eq!(known.after, id("50000-1"), "only a first start is told where to begin");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use gateway::backend::Backend;
 use gateway::emit::{self, Emit};
-use gateway::feed::{DrawdownUnit, Feed, FeedKind};
+use gateway::feed::{DrawdownUnit, Feed, FeedKind, FirstStart};
 use gateway::ingest::{self, Ingest};
 use gateway::keys::Keys;
 use gateway::metrics::Metrics;
@@ -67,7 +67,11 @@ async fn work(node: Node, backend: Arc<dyn Backend>) -> Result<()> {
     let census = Census::watch(&node.nats, &node.shutdown).await?;
     let status = Arc::new(Status { view: view.clone(), census, roster });
     let (keys, metrics) = (Keys::default(), Metrics::default());
-    let options = ingest::Options { max_event_age: Period::from_secs(60), max_skew: Period::from_secs(60) };
+    let options = ingest::Options {
+        max_event_age: Period::from_secs(60),
+        max_skew: Period::from_secs(60),
+        first_start: FirstStart::Ago(Period::from_secs(60)),
+    };
     for kind in FeedKind::ALL {
         let feed = Feed { kind, stream: keys.stream(kind.event_type()), drawdown: DrawdownUnit::Fraction };
         let (backend, config) = (backend.clone(), config.clone());
