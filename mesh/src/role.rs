@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use proto::case::Executive;
 
+use self::service::Served;
 use crate::args::{Cli, MeshArgs};
 
 pub use answer::Refused;
@@ -42,7 +43,13 @@ impl Cli for RoleArgs {
 
 /// The whole of a role's binary.
 pub fn main<E: Executive>() -> ExitCode {
-    // The constants are built in, so this is one of six words or a further role's.
-    let name: &'static str = String::from(E::ROLE).leak();
-    crate::run::<RoleArgs, _>(name, async |args, node| serve::<E>(&node, usize::from(args.concurrency)).await)
+    run(Served::of::<E>())
+}
+
+fn run(served: Served) -> ExitCode {
+    // Leaked once, for a name that lives as long as the process: one of six words or a further role's.
+    let name: &'static str = String::from(served.role.clone()).leak();
+    crate::run::<RoleArgs, _>(name, async |args, node| {
+        served.serve(&node, usize::from(args.concurrency)).await
+    })
 }

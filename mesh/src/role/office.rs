@@ -4,7 +4,7 @@ use async_nats::HeaderMap;
 use proto::case::Executive;
 
 use super::answer::{self, Refused};
-use super::service::Metrics;
+use super::service::{Answers, Metrics};
 use crate::node::Node;
 use crate::policy::{BadPolicy, Section};
 
@@ -41,8 +41,18 @@ impl<E: Executive> Office<E> {
     pub fn review(&self, headers: &HeaderMap, request: &[u8]) -> Result<Vec<u8>, Refused> {
         answer::review::<E>(&self.section, &self.metrics, headers, request)
     }
+}
 
-    pub(super) fn refused(&self) {
+impl<E: Executive> Answers for Office<E> {
+    fn evaluate(&self, headers: &HeaderMap, request: &[u8]) -> Result<Vec<u8>, Refused> {
+        Self::evaluate(self, headers, request)
+    }
+
+    fn review(&self, headers: &HeaderMap, request: &[u8]) -> Result<Vec<u8>, Refused> {
+        Self::review(self, headers, request)
+    }
+
+    fn refused(&self) {
         self.metrics.unreadable.inc();
     }
 }

@@ -10,11 +10,14 @@ use async_nats::service::endpoint::Endpoint;
 use async_nats::service::{self, Request, Service, ServiceExt};
 use bytes::Bytes;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use proto::case::Executive;
+use proto::event::EventKind;
+use proto::id::Role;
 use proto::wire::Schema;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -26,6 +29,7 @@ use super::office::Office;
 use crate::admin::Admin;
 use crate::metric;
 use crate::node::Node;
+use crate::policy::BadPolicy;
 
 /// What a role counts.
 #[derive(Debug, Clone)]
@@ -78,49 +82,83 @@ enum Asked {
     Review,
 }
 
+/// A role, as what serves it sees it. All of that is the same for every role, and compiled once.
+pub(super) trait Answers: Send + Sync {
+    fn evaluate(&self, headers: &HeaderMap, request: &[u8]) -> Result<Vec<u8>, Refused>;
+    fn review(&self, headers: &HeaderMap, request: &[u8]) -> Result<Vec<u8>, Refused>;
+    /// Counts a request that had no answer.
+    fn refused(&self);
+}
+
+/// Which role is served.
+#[derive(Clone)]
+pub(super) struct Served {
+    pub(super) role: Role,
+    interests: &'static [EventKind],
+    reviews: bool,
+    open: fn(&Node) -> Result<Arc<dyn Answers>, BadPolicy>,
+}
+
 /// Serves a role until shutdown is requested: then it takes no more, finishes what it has in hand, and returns.
 ///
 /// # Errors
 /// The policy's section holds mistakes, or NATS does not take the service.
-pub async fn serve<E: Executive>(node: &Node, concurrency: usize) -> anyhow::Result<()> {
-    let work = Work { office: Office::<E>::open(node)?, slots: Arc::new(Semaphore::new(concurrency)) };
-    let service = start::<E>(node).await?;
-    let evaluate = endpoint(&service, "evaluate", node.nats.subjects.evaluate(&E::ROLE)).await?;
-    let mut attending = JoinSet::new();
-    if E::REVIEWS {
-        let review = endpoint(&service, "review", node.nats.subjects.review(&E::ROLE)).await?;
-        attending.spawn(work.clone().attend(review, Asked::Review));
-    }
-    attending.spawn(work.attend(evaluate, Asked::Evaluate));
-    // Subscribing returns before the server knows: ready is only who can be found.
-    node.nats.connection()?.round_trip().await.context("the service cannot be announced")?;
-    node.ready.hold();
-    info!(role = %E::ROLE, "serving");
-    tokio::select! {
-        () = node.shutdown.requested() => {}
-        Some(_) = attending.join_next() => bail!("an endpoint of the service ended"),
-    }
-    service.stop().await.map_err(|failed| anyhow!(failed)).context("cannot stop the service")?;
-    // Each ends when what it has in hand is answered; the process bounds the wait.
-    while attending.join_next().await.is_some() {}
-    Ok(())
+pub fn serve<E: Executive>(node: &Node, concurrency: usize) -> BoxFuture<'_, anyhow::Result<()>> {
+    Served::of::<E>().serve(node, concurrency)
 }
 
-async fn start<E: Executive>(node: &Node) -> anyhow::Result<Service> {
-    let interests: Vec<&str> = E::INTERESTS.iter().map(|kind| kind.as_str()).collect();
-    let metadata = BTreeMap::from([
-        ("role".to_owned(), E::ROLE.to_string()),
-        ("schema".to_owned(), Schema::Case.to_string()),
-        ("policy".to_owned(), node.policy.revision().to_string()),
-        ("interests".to_owned(), interests.join(",")),
-    ]);
-    let builder =
-        node.nats.connection()?.client.service_builder().description(format!("The {} of the mesh", E::ROLE));
-    let started = builder
-        .metadata(metadata.into_iter().collect())
-        .start(format!("federation-{}", E::ROLE), env!("CARGO_PKG_VERSION"))
-        .await;
-    started.map_err(|failed| anyhow!(failed)).context("cannot start the service")
+impl Served {
+    pub(super) const fn of<E: Executive>() -> Self {
+        let open: fn(&Node) -> Result<Arc<dyn Answers>, BadPolicy> =
+            |node| Ok(Arc::new(Office::<E>::open(node)?));
+        Self { role: E::ROLE, interests: E::INTERESTS, reviews: E::REVIEWS, open }
+    }
+
+    pub(super) fn serve(self, node: &Node, concurrency: usize) -> BoxFuture<'_, anyhow::Result<()>> {
+        Box::pin(self.attend(node, concurrency))
+    }
+
+    async fn attend(self, node: &Node, concurrency: usize) -> anyhow::Result<()> {
+        let work = Work { office: (self.open)(node)?, slots: Arc::new(Semaphore::new(concurrency)) };
+        let service = self.start(node).await?;
+        let evaluate = endpoint(&service, "evaluate", node.nats.subjects.evaluate(&self.role)).await?;
+        let mut attending = JoinSet::new();
+        if self.reviews {
+            let review = endpoint(&service, "review", node.nats.subjects.review(&self.role)).await?;
+            attending.spawn(work.clone().attend(review, Asked::Review));
+        }
+        attending.spawn(work.attend(evaluate, Asked::Evaluate));
+        // Subscribing returns before the server knows: ready is only who can be found.
+        node.nats.connection()?.round_trip().await.context("the service cannot be announced")?;
+        node.ready.hold();
+        info!(role = %self.role, "serving");
+        tokio::select! {
+            () = node.shutdown.requested() => {}
+            Some(_) = attending.join_next() => bail!("an endpoint of the service ended"),
+        }
+        service.stop().await.map_err(|failed| anyhow!(failed)).context("cannot stop the service")?;
+        // Each ends when what it has in hand is answered; the process bounds the wait.
+        while attending.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    async fn start(&self, node: &Node) -> anyhow::Result<Service> {
+        let role = &self.role;
+        let interests: Vec<&str> = self.interests.iter().map(|kind| kind.as_str()).collect();
+        let metadata = BTreeMap::from([
+            ("role".to_owned(), role.to_string()),
+            ("schema".to_owned(), Schema::Case.to_string()),
+            ("policy".to_owned(), node.policy.revision().to_string()),
+            ("interests".to_owned(), interests.join(",")),
+        ]);
+        let builder = node.nats.connection()?.client.service_builder();
+        let started = builder
+            .description(format!("The {role} of the mesh"))
+            .metadata(metadata.into_iter().collect())
+            .start(format!("federation-{role}"), env!("CARGO_PKG_VERSION"))
+            .await;
+        started.map_err(|failed| anyhow!(failed)).context("cannot start the service")
+    }
 }
 
 async fn endpoint(service: &Service, name: &str, subject: String) -> anyhow::Result<Endpoint> {
@@ -129,12 +167,13 @@ async fn endpoint(service: &Service, name: &str, subject: String) -> anyhow::Res
 }
 
 /// All that a request needs to be answered.
-struct Work<E: Executive> {
-    office: Office<E>,
+#[derive(Clone)]
+struct Work {
+    office: Arc<dyn Answers>,
     slots: Arc<Semaphore>,
 }
 
-impl<E: Executive> Work<E> {
+impl Work {
     /// Takes requests as long as the endpoint is served, a bounded number at once.
     async fn attend(self, mut endpoint: Endpoint, asked: Asked) {
         let in_hand = TaskTracker::new();
@@ -170,11 +209,5 @@ impl<E: Executive> Work<E> {
         // The text travels in a header, which ends at the end of its line.
         let status = why.replace(['\r', '\n'], " ").chars().take(500).collect();
         service::error::Error { code, status }
-    }
-}
-
-impl<E: Executive> Clone for Work<E> {
-    fn clone(&self) -> Self {
-        Self { office: self.office.clone(), slots: Arc::clone(&self.slots) }
     }
 }
