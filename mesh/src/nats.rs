@@ -2,6 +2,7 @@
 
 mod connect;
 mod connection;
+mod refusals;
 
 use std::sync::Arc;
 use std::time::Duration;

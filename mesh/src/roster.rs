@@ -57,7 +57,7 @@ impl Roster {
         let bucket = nats.subjects.roster_bucket();
         let stream = streams::bucket_stream(&bucket);
         let known = last_known(nats, &stream, shutdown).await?;
-        let filter = format!("$KV.{bucket}.>");
+        let filter = nats.subjects.roster_entries();
         let mut reader = Reader::new(nats, stream, config.roster_identity(), filter, Sequence(1));
         let (roles, follow) = watch::channel(Roles::default());
         // The last message of a bucket is never removed, so there is one to wait for.

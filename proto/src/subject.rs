@@ -147,6 +147,11 @@ impl Subjects {
         format!("{}.role.{role}.review", self.prefix)
     }
 
+    /// What every role is asked: `evaluate` or `review`.
+    pub fn of_every_role(&self, what: &str) -> String {
+        format!("{}.role.*.{what}", self.prefix)
+    }
+
     /// Everything that a stream keeps.
     pub fn of_stream(&self, stream: Stream) -> String {
         let kind = match stream {
@@ -177,6 +182,21 @@ impl Subjects {
     /// The bucket of roles that are switched on or off.
     pub fn roster_bucket(&self) -> String {
         format!("{}_roster", self.prefix)
+    }
+
+    /// Every key of the leases of a group.
+    pub fn leases_of(&self, group: &str) -> String {
+        format!("$KV.{}.{group}.>", self.lease_bucket())
+    }
+
+    /// Every key of the roster.
+    pub fn roster_entries(&self) -> String {
+        format!("$KV.{}.>", self.roster_bucket())
+    }
+
+    /// Where whoever goes by this name gets its answers: no two names share an inbox, nor two meshes.
+    pub fn inbox(&self, name: &str) -> String {
+        format!("_INBOX.{}.{name}", self.prefix)
     }
 
     fn after<'a>(&self, subject: &'a str, kind: &str) -> Option<&'a str> {

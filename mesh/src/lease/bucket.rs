@@ -25,6 +25,8 @@ pub(super) struct Bucket {
     nats: Nats,
     /// What the subject of every key of the group begins with.
     root: String,
+    /// All of them.
+    keys: String,
     me: Replica,
 }
 
@@ -36,15 +38,15 @@ struct Entry {
 
 impl Bucket {
     pub(super) fn new(nats: &Nats, group: &str, me: Replica) -> Self {
-        let root = format!("$KV.{}.{group}.", nats.subjects.lease_bucket());
-        Self { nats: nats.clone(), root, me }
+        let keys = nats.subjects.leases_of(group);
+        let root = keys.trim_end_matches('>').to_owned();
+        Self { nats: nats.clone(), root, keys, me }
     }
 
     /// Reads the keys of the group: first those that are there, then each as it is written.
     pub(super) fn reader(&self, config: &MeshConfig) -> Reader {
         let stream = bucket_stream(&self.nats.subjects.lease_bucket());
-        let filter = format!("{}>", self.root);
-        Reader::new(&self.nats, stream, config.lease_identity(), filter, Sequence(1))
+        Reader::new(&self.nats, stream, config.lease_identity(), self.keys.as_str(), Sequence(1))
     }
 
     /// What a key of the group says; none for what is no such key.

@@ -3,15 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::REQUEST_TIMEOUT;
+use super::refusals::{Refusals, WHAT_TO_DO};
 use crate::admin::{Admin, Condition};
 use crate::args::MeshArgs;
 use crate::backoff::Backoff;
+use crate::identity::{Identity, Seed};
 use crate::metric;
 use crate::node::BadConfiguration;
 use crate::shutdown::Shutdown;
@@ -28,6 +30,7 @@ struct Watch {
     connected: Gauge,
     slow_consumers: Counter,
     disconnects: Counter,
+    refusals: Refusals,
 }
 
 /// Connects; waits for the server, saying so, until shutdown is requested.
@@ -38,8 +41,13 @@ pub(super) async fn connect(
     shutdown: &Shutdown,
 ) -> anyhow::Result<Client> {
     let servers = servers(&args.nats_url)?;
-    let watch = Watch::new(admin);
-    let options = options(service, args).await?.event_callback(move |event| watch.see(&event));
+    let identity = Identity::of_service(service);
+    let seed = args.nats_nkey.as_deref().map(seed).transpose()?;
+    let key = seed.as_ref().map_or_else(|| "no nkey".to_owned(), Seed::public_key);
+    let watch = Watch::new(admin, Refusals::watch(&identity, &key, admin, shutdown));
+    let condition = watch.condition.clone();
+    let options = options(service, &identity, seed.as_ref(), args).await?;
+    let options = options.event_callback(move |event| watch.see(&event));
     let mut backoff = Backoff::new(Duration::from_millis(200), LONGEST_PAUSE);
     loop {
         let attempt = tokio::select! {
@@ -48,6 +56,10 @@ pub(super) async fn connect(
         };
         match attempt {
             Ok(client) => return Ok(client),
+            Err(failed) if failed.kind() == ConnectErrorKind::AuthorizationViolation => {
+                error!(url = %args.nats_url, "NATS does not take identity {identity} ({key}): {failed}. {WHAT_TO_DO}");
+                condition.open(format!("NATS does not take identity {identity} ({key})"));
+            }
             Err(failed) => warn!(url = %args.nats_url, "waiting for NATS: {failed}"),
         }
         tokio::select! { () = backoff.wait() => {}, () = shutdown.requested() => {} }
@@ -55,12 +67,13 @@ pub(super) async fn connect(
 }
 
 impl Watch {
-    fn new(admin: &Admin) -> Self {
+    fn new(admin: &Admin, refusals: Refusals) -> Self {
         let watch = Self {
             condition: admin.condition("nats"),
             connected: Gauge::default(),
             slow_consumers: Counter::default(),
             disconnects: Counter::default(),
+            refusals,
         };
         admin.register(|registry| {
             registry.register(metric::NATS_CONNECTED, "1 while connected to NATS", watch.connected.clone());
@@ -98,7 +111,11 @@ impl Watch {
             }
             Event::LameDuckMode => info!("this NATS server is about to leave; moving to another"),
             Event::Draining => info!("draining the connection to NATS"),
-            Event::ServerError(failed) => warn!("NATS server: {failed}"),
+            Event::ServerError(failed) => {
+                if !self.refusals.take(failed) {
+                    warn!("NATS server: {failed}");
+                }
+            }
             Event::ClientError(failed) => warn!("NATS client: {failed}"),
         }
         std::future::ready(())
@@ -110,10 +127,15 @@ fn servers(urls: &str) -> anyhow::Result<Vec<ServerAddr>> {
     parsed.map_err(|failed| BadConfiguration::new(format!("--nats-url {urls:?}: {failed}")).into())
 }
 
-async fn options(service: &str, args: &MeshArgs) -> anyhow::Result<ConnectOptions> {
+async fn options(
+    service: &str,
+    identity: &Identity,
+    seed: Option<&Seed>,
+    args: &MeshArgs,
+) -> anyhow::Result<ConnectOptions> {
     let mut options = ConnectOptions::new()
         .name(format!("federation-{service}"))
-        .custom_inbox_prefix(format!("_INBOX.{service}"))
+        .custom_inbox_prefix(args.prefix.inbox(identity.name()))
         .ping_interval(PING_INTERVAL)
         .request_timeout(Some(REQUEST_TIMEOUT))
         .reconnect_delay_callback(|attempt| {
@@ -124,10 +146,8 @@ async fn options(service: &str, args: &MeshArgs) -> anyhow::Result<ConnectOption
         let read = options.credentials_file(file).await;
         options = read.map_err(|failed| unusable("--nats-creds", file, &failed))?;
     }
-    if let Some(file) = &args.nats_nkey {
-        let seed = tokio::fs::read_to_string(file).await;
-        let seed = seed.map_err(|failed| unusable("--nats-nkey", file, &failed))?;
-        options = options.nkey(seed.trim().to_owned());
+    if let Some(seed) = seed {
+        options = options.nkey(seed.secret()?);
     }
     if let Some(file) = &args.nats_ca {
         options = options.add_root_certificates(file.clone()).require_tls(true);
@@ -138,7 +158,11 @@ async fn options(service: &str, args: &MeshArgs) -> anyhow::Result<ConnectOption
     Ok(options)
 }
 
-fn unusable(flag: &str, file: &Path, failed: &std::io::Error) -> anyhow::Error {
+fn seed(file: &Path) -> anyhow::Result<Seed> {
+    Seed::read(file).map_err(|failed| unusable("--nats-nkey", file, &failed))
+}
+
+fn unusable(flag: &str, file: &Path, failed: &dyn std::error::Error) -> anyhow::Error {
     BadConfiguration::new(format!("{flag} {}: {failed}", file.display())).into()
 }
 

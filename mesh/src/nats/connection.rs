@@ -71,7 +71,9 @@ impl Connection {
     }
 
     async fn open(&self, stream: &str, filter: &str, from: Sequence) -> anyhow::Result<Reading> {
+        // With a name the subject of the request names the filter, which permissions go by.
         let config = OrderedConfig {
+            name: Some(self.unique()),
             filter_subject: filter.to_owned(),
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from.0.max(1) },
             ..OrderedConfig::default()
@@ -224,7 +226,8 @@ impl Broker for Connection {
     }
 
     fn unique(&self) -> String {
-        self.client.new_inbox()
+        let inbox = self.client.new_inbox();
+        inbox.rsplit('.').next().unwrap_or_default().to_owned()
     }
 
     fn connection(&self) -> Option<&Connection> {
