@@ -97,7 +97,10 @@ fn of_observer(subjects: &Subjects) -> Permissions {
     let read = Stream::ALL.into_iter().flat_map(|stream| Log::of(subjects, stream).reading());
     let discovery = DISCOVERY.into_iter().flat_map(|verb| [verb.to_owned(), format!("{verb}.>")]);
     Permissions {
-        publish: read.chain(Stream::ALL.map(|stream| info(&subjects.stream(stream)))).chain(discovery).collect(),
+        publish: read
+            .chain(Stream::ALL.map(|stream| info(&subjects.stream(stream))))
+            .chain(discovery)
+            .collect(),
         // As it comes, too.
         subscribe: Stream::ALL.map(|stream| subjects.of_stream(stream)).into(),
         replies: false,
@@ -105,7 +108,8 @@ fn of_observer(subjects: &Subjects) -> Permissions {
 }
 
 fn of_provision(subjects: &Subjects) -> Permissions {
-    let makes = |stream: String| ["INFO", "CREATE", "UPDATE"].map(|what| format!("$JS.API.STREAM.{what}.{stream}"));
+    let makes =
+        |stream: String| ["INFO", "CREATE", "UPDATE"].map(|what| format!("$JS.API.STREAM.{what}.{stream}"));
     Permissions { publish: streams(subjects).flat_map(makes).collect(), ..Permissions::default() }
 }
 
@@ -197,7 +201,8 @@ mod tests {
             let shared = |one: &[String], other: &[String]| -> Vec<String> {
                 one.iter().filter(|subject| other.contains(subject)).cloned().collect()
             };
-            let shared = [shared(&ours.publish, &of_desk.publish), shared(&ours.subscribe, &of_desk.subscribe)];
+            let shared =
+                [shared(&ours.publish, &of_desk.publish), shared(&ours.subscribe, &of_desk.subscribe)];
             assert!(shared.concat().iter().all(|subject| subject.starts_with("$SRV.")), "{shared:?}");
         }
     }

@@ -3,10 +3,11 @@
 #![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use async_nats::Client;
+use async_nats::{Client, ConnectOptions};
 use clap::Parser;
 use mesh::Node;
 use mesh::admin::Admin;
@@ -38,14 +39,24 @@ pub(crate) struct Server {
     child: Child,
     port: u16,
     data: TempDir,
+    configuration: Option<PathBuf>,
 }
 
 impl Server {
     /// Starts `nats-server` (or what FED_NATS_SERVER names) with JetStream.
     pub(crate) fn start() -> Self {
+        Self::configured(None)
+    }
+
+    /// The same with a configuration file.
+    pub(crate) fn with_configuration(file: &Path) -> Self {
+        Self::configured(Some(file.to_owned()))
+    }
+
+    fn configured(configuration: Option<PathBuf>) -> Self {
         let data = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { child: run(port, &data), port, data }
+        Self { child: run(port, &data, configuration.as_deref()), port, data, configuration }
     }
 
     /// Kills the server and starts it again on the same port and data.
@@ -62,7 +73,7 @@ impl Server {
 
     /// Starts a killed server on the same port and data.
     pub(crate) fn start_again(&mut self) {
-        self.child = run(self.port, &self.data);
+        self.child = run(self.port, &self.data, self.configuration.as_deref());
     }
 
     /// Where it is.
@@ -72,13 +83,14 @@ impl Server {
 
     /// A new connection; waits until the server takes it.
     pub(crate) async fn client(&self, name: &str) -> Client {
+        let options = || ConnectOptions::new().name(name).custom_inbox_prefix(format!("_INBOX.{name}"));
+        self.client_with(options).await
+    }
+
+    /// A new connection with these options; waits until the server takes it.
+    pub(crate) async fn client_with(&self, options: impl Fn() -> ConnectOptions) -> Client {
         let url = self.url();
-        let connect = || {
-            async_nats::ConnectOptions::new()
-                .name(name)
-                .custom_inbox_prefix(format!("_INBOX.{name}"))
-                .connect(&url)
-        };
+        let connect = || options().connect(&url);
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             match connect().await {
@@ -108,11 +120,12 @@ impl Server {
     }
 }
 
-fn run(port: u16, data: &TempDir) -> Child {
+fn run(port: u16, data: &TempDir, configuration: Option<&Path>) -> Child {
     let program = std::env::var("FED_NATS_SERVER").unwrap_or_else(|_| "nats-server".to_owned());
     Command::new(program)
         .args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"])
         .arg(data.path())
+        .args(configuration.iter().flat_map(|file| [Path::new("-c"), file]))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
