@@ -157,25 +157,33 @@ async fn a_file_that_holds_no_seed_is_bad_configuration() {
     assert!(failed.is::<BadConfiguration>() && failed.to_string().contains("--nats-nkey"), "{failed:#}");
 }
 
-/// Permissions go by subjects that are published to. Whoever may read a stream can name any subject for what is delivered
-/// to it, and the server publishes there. So nothing counts by its subject alone: what lands among the rulings so is void.
+/// Permissions go by the subject that is published to, and not by the one that is named for an answer: whoever may ask
+/// JetStream can have it answer among the rulings. Nothing there counts by its subject alone: an answer is no ruling, and
+/// a message of another stream keeps the subject that it had.
 #[tokio::test]
-async fn what_a_reader_has_the_server_deliver_among_the_rulings_is_no_ruling() {
+async fn what_a_reader_has_the_server_answer_among_the_rulings_is_no_ruling() {
     let world = World::new().await;
     let (gateway, arbiter) = (world.nats("gateway").await, world.nats("arbiter").await);
     store(&gateway, "fed.event.3.main.system.health_updated", b"{\"looks\":\"like a ruling\"}").await;
     let (observer, _) = world.client("observer").await;
-    let consumer = r#"{"stream_name":"EVENTS","config":{"name":"x","deliver_subject":"fed.ruling.3.main",
-        "deliver_policy":"all","ack_policy":"none","filter_subject":"fed.event.>","replay_policy":"instant"}}"#;
+    let consumer = r#"{"stream_name":"EVENTS","config":{"name":"x","deliver_policy":"all","ack_policy":"none",
+        "filter_subject":"fed.event.>","replay_policy":"instant","mem_storage":true,"num_replicas":1}}"#;
     let made =
         observer.request("$JS.API.CONSUMER.CREATE.EVENTS.x.fed.event.>", consumer.into()).await.unwrap();
     let made: serde_json::Value = serde_json::from_slice(&made.payload).unwrap();
     assert!(made.get("error").is_none(), "{made}");
-    until("it is there", async || {
-        arbiter.last_message(Stream::Rulings, "fed.ruling.3.main").await.unwrap().is_some()
+    for (question, text) in [("CONSUMER.MSG.NEXT.EVENTS.x", "1"), ("STREAM.INFO.EVENTS", "")] {
+        let question = format!("$JS.API.{question}");
+        observer.publish_with_reply(question, "fed.ruling.3.main", text.into()).await.unwrap();
+    }
+    until("both are there", async || {
+        arbiter.broker.describe("RULINGS").await.unwrap().unwrap().state.messages == 2
     })
     .await;
     let heads = rulings::heads(&arbiter, Slot(3)).await.unwrap();
     assert!(heads.heads.is_empty(), "{:?}", heads.heads);
-    assert_eq!(heads.unreadable.values().sum::<u64>(), 1, "{:?}", heads.unreadable);
+    assert_eq!(heads.unreadable.into_iter().collect::<Vec<_>>(), [("fed.ruling.3.main".to_owned(), 1)]);
+    let subject = "fed.event.3.main.system.health_updated";
+    let delivered = arbiter.last_message(Stream::Rulings, subject).await.unwrap();
+    assert!(delivered.is_some(), "what was delivered is an event as before");
 }
