@@ -112,6 +112,7 @@ def pod_mistakes(workload, documents, complete):
             yield from resource_mistakes(container)
             if workload["kind"] != "Job":
                 yield from probe_mistakes(container)
+    yield from identity_mistakes(workload)
     if complete:
         yield from volume_mistakes(spec, documents)
 
@@ -195,8 +196,27 @@ def variable_mistakes(container, documents, complete):
 def volume_mistakes(spec, documents):
     maps = named(documents, "ConfigMap")
     for volume in spec.get("volumes", []):
-        if "configMap" in volume and volume["configMap"]["name"] not in maps:
-            yield f"mounts the ConfigMap {volume['configMap']['name']}, which does not exist"
+        for source in volume.get("projected", {}).get("sources", [volume]):
+            if "configMap" in source and source["configMap"]["name"] not in maps:
+                yield f"mounts the ConfigMap {source['configMap']['name']}, which does not exist"
+            for secret in mounted_secrets(source):
+                if secret not in secrets():
+                    yield f"mounts the Secret {secret}, which deploy/k8s/identities does not make"
+
+
+def mounted_secrets(source):
+    """The Secret of a volume, where it names it `secretName`, or of a part of a projected one, where it is `name`."""
+    return [source["secret"].get("secretName", source["secret"].get("name"))] if "secret" in source else []
+
+
+def identity_mistakes(workload):
+    """Each of our services mounts the seed of its own identity, and no other Secret."""
+    spec = workload["spec"]["template"]["spec"]
+    ours = any(word.startswith("federation-") for one in spec["containers"] for word in one.get("command", []))
+    found = [secret for volume in spec.get("volumes", []) for secret in mounted_secrets(volume)]
+    wanted = [f"identity-{workload['metadata']['name']}"]
+    if ours and found != wanted:
+        yield f"mounts the Secrets {found}, expected {wanted}"
 
 
 def selector_mistakes(document, documents):
@@ -231,9 +251,19 @@ def check_compose(compose):
             for variable in sorted(set(service.get("environment", {})) - variables()):
                 if not STANDARD_VARIABLES.fullmatch(variable):
                     yield f"{name}: no binary reads {variable}"
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if not source.startswith(".") and source not in compose["volumes"]:
+                yield f"{name}: mounts {source}, which does not exist"
         for needed in service.get("depends_on", {}):
             if needed not in compose["services"]:
                 yield f"{name}: waits for {needed}, which does not exist"
+
+
+def secrets():
+    """The Secrets that are made from what federation-identities writes; it is never there when this runs."""
+    made = yaml.safe_load((K8S / "identities/kustomization.yaml").read_text())
+    return {secret["name"] for secret in made["secretGenerator"]}
 
 
 def manifests():

@@ -141,7 +141,7 @@ fn every_test_that_a_hazard_names_exists() -> Result<()> {
 async fn discovery_shows_every_role_with_version_policy_and_interests() -> Result<()> {
     let world = World::start(Mesh::builder()).await?;
     let terms = court::policy::CourtPolicy::default().terms(proto::id::PolicyRevision::of(""));
-    let nats = async_nats::connect(world.mesh.nats_url()).await?;
+    let nats = world.nats().await?;
     for (role, seat) in &terms.seats {
         let answer = nats.request(format!("$SRV.INFO.federation-{role}"), "".into()).await?;
         let info: serde_json::Value = serde_json::from_slice(&answer.payload)?;

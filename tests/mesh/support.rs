@@ -115,8 +115,16 @@ impl World {
         .await
     }
 
+    /// A connection to NATS, as an observer.
+    pub(crate) async fn nats(&self) -> Result<async_nats::Client> {
+        let seed = self.mesh.seed("observer").context("NATS asks nobody who it is")?;
+        let seed = std::fs::read_to_string(seed)?.trim().to_owned();
+        let options = async_nats::ConnectOptions::with_nkey(seed).custom_inbox_prefix("_INBOX.fed.observer");
+        Ok(options.connect(self.mesh.nats_url()).await?)
+    }
+
     pub(crate) async fn jetstream(&self) -> Result<async_nats::jetstream::Context> {
-        Ok(async_nats::jetstream::new(async_nats::connect(self.mesh.nats_url()).await?))
+        Ok(async_nats::jetstream::new(self.nats().await?))
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Value> {

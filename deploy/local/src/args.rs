@@ -43,6 +43,10 @@ pub struct Up {
     /// Port of the NATS server that is started; a free one by default.
     #[arg(long)]
     pub nats_port: Option<u16>,
+    /// Folder of the identities on NATS (as federation-identities writes it); by default the NATS server that is started
+    /// gets some of its own.
+    #[arg(long)]
+    pub identities: Option<PathBuf>,
     /// Use this Redis server instead of starting one.
     #[arg(long, conflicts_with = "redis_port")]
     pub redis_url: Option<String>,
@@ -123,6 +127,9 @@ impl Up {
         }
         if let Some(port) = self.nats_port {
             builder = builder.nats_port(port);
+        }
+        if let Some(folder) = &self.identities {
+            builder = builder.identities(folder);
         }
         if let Some(url) = &self.redis_url {
             builder = builder.redis_url(url);

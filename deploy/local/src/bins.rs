@@ -11,6 +11,9 @@ pub const LAUNCHER: &str = "federation-local";
 /// Makes the streams and buckets.
 pub const PROVISION: &str = "federation-provision";
 
+/// Makes the identities on NATS.
+pub const IDENTITIES: &str = "federation-identities";
+
 /// The folder of the mesh's binaries.
 #[derive(Debug, Clone)]
 pub struct Bins {
@@ -44,7 +47,7 @@ impl Bins {
     /// # Errors
     /// Names what is missing, and the command that builds it.
     pub fn check(&self, services: &[Service]) -> Result<()> {
-        let needed = [LAUNCHER.to_owned(), PROVISION.to_owned()];
+        let needed = [LAUNCHER, PROVISION, IDENTITIES].map(str::to_owned);
         let needed = needed.into_iter().chain(services.iter().map(|service| service.binary()));
         let missing: Vec<String> = needed.filter(|name| !self.path(name).is_file()).collect();
         if missing.is_empty() {
@@ -66,7 +69,7 @@ mod tests {
     fn a_missing_binary_is_named_with_the_command_that_builds_it() {
         let folder = tempfile::tempdir().unwrap();
         let bins = Bins::in_folder(folder.path());
-        for name in [LAUNCHER, PROVISION, "federation-cro"] {
+        for name in [LAUNCHER, PROVISION, IDENTITIES, "federation-cro"] {
             std::fs::write(bins.path(name), "").unwrap();
         }
         assert!(bins.check(&[Service::Cro]).is_ok());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::bins::{Bins, PROVISION};
+use crate::bins::{Bins, IDENTITIES, PROVISION};
 use crate::child::Spec;
 use crate::mesh::Mesh;
 use crate::port;
@@ -28,6 +28,7 @@ pub struct Builder {
     args: BTreeMap<String, Vec<OsString>>,
     nats: Place,
     redis: Place,
+    identities: Option<PathBuf>,
     http_port: Option<u16>,
     patience: Duration,
     progress: fn(&str),
@@ -56,6 +57,8 @@ pub(crate) struct Setup {
     pub(crate) http_port: u16,
     pub(crate) patience: Duration,
     pub(crate) progress: fn(&str),
+    /// The folder of the identities on NATS; none where the server asks nobody who it is.
+    pub(crate) identities: Option<PathBuf>,
     policy: Option<PathBuf>,
     env: Vec<(String, String)>,
     args: BTreeMap<String, Vec<OsString>>,
@@ -72,6 +75,7 @@ impl Default for Builder {
             args: BTreeMap::new(),
             nats: Place::Anywhere,
             redis: Place::Anywhere,
+            identities: None,
             http_port: None,
             patience: PATIENCE,
             progress: |_| {},
@@ -126,6 +130,14 @@ impl Builder {
     #[must_use]
     pub fn nats_port(mut self, port: u16) -> Self {
         self.nats = Place::Port(port);
+        self
+    }
+
+    /// Takes the identities on NATS from this folder, as `federation-identities` writes it; what is missing there is made.
+    /// A NATS server of our own has some of its own otherwise, and one that is given asks nobody who it is.
+    #[must_use]
+    pub fn identities(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.identities = Some(folder.into());
         self
     }
 
@@ -197,6 +209,7 @@ impl Builder {
         let services = self.services.clone();
         let setup = self.settle(bins, temporary.as_ref().map(tempfile::TempDir::path))?;
         let mut mesh = Mesh::new(setup, temporary)?;
+        mesh.make_identities().await?;
         mesh.start_servers().await?;
         mesh.provision().await?;
         for name in &names {
@@ -217,9 +230,12 @@ impl Builder {
         let mut ports = BTreeMap::new();
         let nats_url = self.nats.settle(Server::Nats, &mut ports)?;
         let redis_url = self.redis.settle(Server::Redis, &mut ports)?;
+        let folder = folder.canonicalize()?;
+        let own = ports.contains_key(Server::Nats.as_str()).then(|| folder.join("identities"));
         Ok(Setup {
             bins,
-            folder: folder.canonicalize()?,
+            identities: self.identities.or(own),
+            folder,
             ports,
             nats_url,
             redis_url,
@@ -256,15 +272,41 @@ impl Setup {
         self.folder.join("admin").join(name)
     }
 
+    /// The secret of an identity on NATS.
+    pub(crate) fn seed(&self, identity: &str) -> Option<PathBuf> {
+        Some(self.identities.as_ref()?.join(identity).join("seed"))
+    }
+
+    /// How to make the identities that are missing; none where nobody has any.
+    pub(crate) fn make_identities(&self) -> Option<Spec> {
+        let args = vec!["--out".into(), self.identities.as_ref()?.into()];
+        Some(self.spec("identities", "identities", IDENTITIES, args))
+    }
+
+    /// How to start a server.
+    pub(crate) fn server(&self, server: Server, port: u16) -> Result<Spec> {
+        let name = server.as_str();
+        let mut spec = server.spec(port, &self.folder.join(name), self.log(name))?;
+        if let (Server::Nats, Some(folder)) = (server, &self.identities) {
+            spec.args.extend(["-c".into(), folder.join("nats").join("authorization.conf").into()]);
+        }
+        Ok(spec)
+    }
+
     /// How to run the provisioning.
     pub(crate) fn provision(&self) -> Spec {
-        let args = vec!["--nats-url".into(), self.nats_url.clone().into()];
-        self.spec("provision", "provision", PROVISION, args)
+        self.spec("provision", "provision", PROVISION, self.to_nats("provision"))
+    }
+
+    /// Where NATS is, and who we are there.
+    fn to_nats(&self, identity: &str) -> Vec<OsString> {
+        let seed = self.seed(identity).into_iter().flat_map(|file| ["--nats-nkey".into(), file.into()]);
+        ["--nats-url".into(), OsString::from(&self.nats_url)].into_iter().chain(seed).collect()
     }
 
     /// How to run a service under a process name.
     pub(crate) fn service(&self, name: &str, service: Service) -> Result<Spec> {
-        let mut args: Vec<OsString> = vec!["--nats-url".into(), self.nats_url.clone().into()];
+        let mut args = self.to_nats(service.as_str());
         args.extend(["--admin-addr".into(), "127.0.0.1:0".into()]);
         args.extend(["--admin-file".into(), self.admin_file(name).into()]);
         if let Some(policy) = &self.policy {
@@ -308,6 +350,22 @@ mod tests {
         assert_eq!(setup.nats_url, "nats://elsewhere:4222");
         assert_eq!(setup.redis_url, "redis://127.0.0.1:17777");
         assert_eq!(setup.ports.keys().collect::<Vec<_>>(), [&"redis"]);
+        assert!(setup.make_identities().is_none() && !words(&setup.provision()).contains("--nats-nkey"));
+    }
+
+    #[test]
+    fn each_service_gets_its_own_seed_and_the_server_knows_them() {
+        let (folder, setup) = setup(Builder::default());
+        let own = folder.path().canonicalize().unwrap().join("identities");
+        for service in Service::ALL {
+            let words = words(&setup.service(service.as_str(), service).unwrap());
+            let seed = own.join(service.as_str()).join("seed");
+            assert!(words.contains(&format!("--nats-nkey {}", seed.display())), "{words}");
+            assert_eq!(words.matches("seed").count(), 1, "{words}");
+        }
+        let second = setup.service("cro-2", Service::Cro).unwrap();
+        assert!(words(&second).contains("identities/cro/seed"), "replicas share one");
+        assert_eq!(words(&setup.make_identities().unwrap()), format!("--out {}", own.display()));
     }
 
     #[test]

@@ -92,6 +92,11 @@ impl Mesh {
         probe::admin_url(&self.setup.admin_file(name))
     }
 
+    /// The file with the secret of an identity on NATS, such as `observer`; none where NATS asks nobody who it is.
+    pub fn seed(&self, identity: &str) -> Option<PathBuf> {
+        self.setup.seed(identity)
+    }
+
     /// The file that a process writes its output to.
     pub fn log(&self, name: &str) -> PathBuf {
         self.setup.log(name)
@@ -113,6 +118,7 @@ impl Mesh {
         Ready {
             nats_url: self.nats_url().to_owned(),
             redis_url: self.redis_url().to_owned(),
+            observer_seed: self.seed("observer"),
             http_url: self.children.contains_key(Service::Gateway.as_str()).then(|| self.http_url()),
             admin: self.names().filter_map(admin).collect(),
             pids: self.children.iter().map(|(name, child)| (name.clone(), child.pid())).collect(),
@@ -177,7 +183,7 @@ impl Mesh {
             bail!("{name} runs already");
         }
         let spec = match self.setup.ports.get(name) {
-            Some((server, port)) => server.spec(*port, &self.setup.folder.join(name), self.log(name))?,
+            Some((server, port)) => self.setup.server(*server, *port)?,
             None => self.setup.service(name, Service::of_process(name)?)?,
         };
         // An address from before would be somebody else's by now.
@@ -335,13 +341,23 @@ impl Mesh {
         Ok(())
     }
 
+    pub(crate) async fn make_identities(&mut self) -> Result<()> {
+        match self.setup.make_identities() {
+            Some(spec) => self.carry_out(&spec, "making identities").await,
+            None => Ok(()),
+        }
+    }
+
     pub(crate) async fn provision(&mut self) -> Result<()> {
         (self.setup.progress)("making streams and buckets");
-        let spec = self.setup.provision();
+        self.carry_out(&self.setup.provision(), "provisioning").await
+    }
+
+    async fn carry_out(&self, spec: &Spec, what: &str) -> Result<()> {
         let mut child = spec.spawn(&self.setup.bins.path(LAUNCHER))?;
-        let status = child.wait(self.setup.patience).await.context("provisioning")?;
+        let status = child.wait(self.setup.patience).await.with_context(|| what.to_owned())?;
         if !status.success() {
-            bail!("provisioning failed ({status}); its last lines:{}", spec.last_lines());
+            bail!("{what} failed ({status}); its last lines:{}", spec.last_lines());
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,10 @@ pub struct Ready {
     pub nats_url: String,
     /// Such as `redis://127.0.0.1:6379`.
     pub redis_url: String,
+    /// The file with the seed of the identity `observer`, for programs that read the streams; absent where NATS asks nobody
+    /// who it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observer_seed: Option<PathBuf>,
     /// The gateway's API; absent when no gateway was asked for.
     pub http_url: Option<String>,
     /// The admin address (probes and metrics) of each service, by process name.
@@ -51,6 +55,7 @@ mod tests {
         let ready = Ready {
             nats_url: "nats://127.0.0.1:1".to_owned(),
             redis_url: "redis://127.0.0.1:2".to_owned(),
+            observer_seed: Some("/data/identities/observer/seed".into()),
             http_url: Some("http://127.0.0.1:8001".to_owned()),
             admin: BTreeMap::from([("cro".to_owned(), "http://127.0.0.1:3".to_owned())]),
             pids: BTreeMap::from([("cro".to_owned(), 7)]),

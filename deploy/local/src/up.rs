@@ -82,6 +82,9 @@ fn announce(mesh: &Mesh, printer: Printer) {
         };
         printer.say(&format!("  {name:<11} {address:<28} pid {pid}"));
     }
+    if let Some(seed) = &ready.observer_seed {
+        printer.say(&format!("  to read NATS: --nats-nkey {}", seed.display()));
+    }
     printer.say(&format!("ready: {}", mesh.http_url()));
 }
 

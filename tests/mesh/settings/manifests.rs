@@ -127,3 +127,67 @@ fn no_autoscaler_multiplies_the_arbiter() -> Result<()> {
     }
     Ok(())
 }
+
+/// What every identity of the mesh is called.
+fn identities() -> Vec<String> {
+    let all = mesh::identity::Identity::all(proto::id::Role::ALL);
+    all.iter().map(|identity| identity.name().to_owned()).collect()
+}
+
+/// Everything in a text that is called `identity-…`.
+fn named_identities(text: &str) -> Vec<&str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+    words.filter_map(|word| word.strip_prefix("identity-")).collect()
+}
+
+#[test]
+fn each_service_is_given_its_own_identity_and_no_other() -> Result<()> {
+    let mut given = Vec::new();
+    for (path, text) in files(&[".yaml"])? {
+        let base = path.components().any(|part| part.as_os_str() == "base");
+        for document in
+            text.split("\n---").filter(|document| base && document.contains("command: [\"federation-"))
+        {
+            let (_, binary) = document.split_once("command: [\"federation-").context("no command")?;
+            let name = binary.split('"').next().unwrap_or_default();
+            ensure!(named_identities(document) == [name], "{}: {name} gets another identity", path.display());
+            ensure!(values(document, "secret:").count() == 1, "{}: {name} mounts more", path.display());
+            given.push(name.to_owned());
+        }
+    }
+    let compose = std::fs::read_to_string(root().join("deploy/compose/compose.yaml"))?;
+    for service in compose.split("\n\n").filter(|service| service.contains("command: [\"federation-")) {
+        let (_, binary) = service.split_once("command: [\"federation-").context("no command")?;
+        let name = binary.split('"').next().unwrap_or_default();
+        if name != "identities" {
+            ensure!(named_identities(service) == [name], "compose: {name} gets another identity");
+            given.push(name.to_owned());
+        }
+    }
+    let services: Vec<String> = identities().into_iter().filter(|name| name != "observer").collect();
+    ensure!(given.len() == 2 * services.len(), "not every service was seen: {given:?}");
+    ensure!(services.iter().all(|name| given.iter().filter(|one| *one == name).count() == 2), "{given:?}");
+    Ok(())
+}
+
+#[test]
+fn every_identity_is_made_and_none_is_committed() -> Result<()> {
+    let folder = root().join("deploy/k8s/identities");
+    let made = std::fs::read_to_string(folder.join("kustomization.yaml"))?;
+    let said: Vec<&str> = lines(&made).collect();
+    for name in identities() {
+        let secret = said.iter().position(|line| *line == format!("- name: identity-{name}"));
+        let after = secret.and_then(|at| said.get(at + 1)).context(format!("{name} has no Secret"))?;
+        ensure!(*after == format!("files: [{name}/seed]"), "{name}: {after}");
+    }
+    let ignored = std::fs::read_to_string(folder.join(".gitignore"))?;
+    ensure!(ignored.lines().any(|line| line == "/*/"), "seeds could be committed");
+    // Every server asks who somebody is.
+    let conf = std::fs::read_to_string(root().join("deploy/nats/nats.conf"))?;
+    ensure!(values(&conf, "include ").eq(["identities/authorization.conf"]), "anybody may do anything");
+    let k8s = std::fs::read_to_string(root().join("deploy/nats/nats.yaml"))?;
+    ensure!(k8s.contains("path: identities/authorization.conf"), "the server has no such file");
+    let compose = std::fs::read_to_string(root().join("deploy/compose/compose.yaml"))?;
+    ensure!(compose.contains("identity-nats:/etc/nats/identities:ro"), "the server has no such file");
+    Ok(())
+}
