@@ -343,7 +343,11 @@ impl Mesh {
 
     pub(crate) async fn make_identities(&mut self) -> Result<()> {
         match self.setup.make_identities() {
-            Some(spec) => self.carry_out(&spec, "making identities").await,
+            Some(spec) => {
+                self.carry_out(&spec, "making identities").await?;
+                // What it says is for people who run it by hand.
+                std::fs::remove_file(&spec.log).context("removing the log of the identities")
+            }
             None => Ok(()),
         }
     }
