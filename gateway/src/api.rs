@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod auth;
+pub mod button;
 pub mod command;
 pub mod guard;
 mod named;
@@ -22,10 +23,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use mesh::admin::Admin;
 use mesh::nats::Nats;
-use mesh::streams::MeshConfig;
+use tokio::sync::SetOnce;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use self::auth::{APPROVAL, Door, authenticate};
+use self::button::Button;
 use self::command::Commander;
 use self::guard::{Origins, guard};
 use self::problem::{Kind, Problem};
@@ -38,18 +40,40 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 /// All that the handlers need.
 #[derive(Debug, Clone)]
 pub struct Api {
-    /// How the federation is.
-    pub status: Arc<Status>,
-    /// Who gives commands.
-    pub commander: Commander,
+    /// What is known of the mesh, once it is.
+    pub mesh: Arc<SetOnce<Mesh>>,
+    /// The stop that needs no mesh.
+    pub button: Button,
     /// The connection.
     pub nats: Nats,
-    /// What the mesh is.
-    pub config: MeshConfig,
     /// What this process waits for.
     pub admin: Admin,
     /// What is counted.
     pub metrics: Metrics,
+}
+
+/// What is known of the mesh once it was looked at.
+#[derive(Debug)]
+pub struct Mesh {
+    /// How the federation is.
+    pub status: Arc<Status>,
+    /// Who gives commands.
+    pub commander: Commander,
+}
+
+impl Api {
+    /// What is known of the mesh.
+    ///
+    /// # Errors
+    /// A problem: nothing is, since the mesh was not reached yet.
+    fn mesh(&self) -> Result<&Mesh, Problem> {
+        self.mesh.get().ok_or_else(|| {
+            let open = self.admin.open_conditions();
+            let told: Vec<String> = open.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+            let detail = format!("nothing is known of the mesh yet: {}", told.join("; "));
+            Problem::new(Kind::Unreachable, detail)
+        })
+    }
 }
 
 /// Every route. `origins` may command from a browser; any may read. `door` says who may at all.

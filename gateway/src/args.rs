@@ -83,6 +83,9 @@ pub struct GatewayArgs {
 }
 
 impl Cli for GatewayArgs {
+    /// It serves HTTP, and the freeze above all.
+    const STARTS_WITHOUT_NATS: bool = true;
+
     fn mesh(&self) -> &MeshArgs {
         &self.mesh
     }

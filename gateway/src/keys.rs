@@ -46,6 +46,11 @@ impl Keys {
         format!("{}federation:stops", self.prefix)
     }
 
+    /// The hash of each portfolio's last document: what is known without NATS, also when nobody refreshes the documents.
+    pub fn documents(&self) -> String {
+        format!("{}federation:documents", self.prefix)
+    }
+
     /// The document of all that is in effect for a portfolio.
     pub fn effective(&self, portfolio: &PortfolioId) -> String {
         format!("{}federation:effective:{portfolio}", self.prefix)

@@ -10,15 +10,16 @@ use futures::future::try_join_all;
 use mesh::lease::{self, Group, Lease};
 use mesh::roster::Roster;
 use mesh::shutdown::Shutdown;
-use mesh::streams::{MeshConfig, check};
+use mesh::streams::{MeshConfig, check_telling};
 use mesh::{BadConfiguration, Node};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::api::auth::Door;
+use crate::api::button::Button;
 use crate::api::command::Commander;
 use crate::api::guard::Origins;
-use crate::api::{Api, router};
+use crate::api::{Api, Mesh, router};
 use crate::args::GatewayArgs;
 use crate::backend::Backend;
 use crate::emit::{self, Emit};
@@ -27,13 +28,13 @@ use crate::metrics::Metrics;
 use crate::redis_link::Redis;
 use crate::roles::Census;
 use crate::status::Status;
-use crate::stop::{Stops, TakeOver};
+use crate::stop::{Brake, Stops, TakeOver};
 use crate::view;
 
 /// How long requests that are in hand may take once shutdown is requested: a client that never ends its own is left.
 const LAST_ANSWERS: Duration = Duration::from_secs(4);
 
-/// Runs the gateway until shutdown is requested.
+/// Runs the gateway until shutdown is requested. HTTP is served from the beginning: a freeze needs no mesh.
 ///
 /// # Errors
 /// Something that it cannot start with.
@@ -44,6 +45,16 @@ pub async fn serve(args: GatewayArgs, node: Node) -> anyhow::Result<()> {
     let door = args.door()?;
     let metrics = Metrics::register(&node.admin);
     let wiring = node.admin.condition("start");
+    let brake: Arc<dyn Brake> = redis.clone();
+    let button = Button { nats: node.nats.clone(), stops, brake: brake.clone() };
+    let api = Api {
+        mesh: Arc::default(),
+        button: button.clone(),
+        nats: node.nats.clone(),
+        admin: node.admin.clone(),
+        metrics: metrics.clone(),
+    };
+    serve_http(&args, listener, door, &node, api.clone());
     let wired = tokio::select! {
         wired = look(&node) => wired,
         () = node.shutdown.requested() => return Ok(()),
@@ -53,22 +64,14 @@ pub async fn serve(args: GatewayArgs, node: Node) -> anyhow::Result<()> {
         wired => wired?,
     };
     Census::count(status.clone(), metrics.clone(), &node.shutdown);
-    let backend: Arc<dyn Backend> = redis.clone();
-    let bridge = Bridge {
-        args: args.clone(),
-        backend,
-        node: node.clone(),
-        config: config.clone(),
-        status: status.clone(),
-        metrics: metrics.clone(),
-    };
-    bridge.share();
     let (nats, view) = (node.nats.clone(), status.view.clone());
-    let (config, brake) = (config.clone(), redis.clone());
-    let takeover = TakeOver { brake: redis, node: node.clone(), config: config.clone(), view: view.clone() };
+    let commander = Commander { nats, config: config.clone(), view: view.clone(), button };
+    // Only this sets it.
+    let _ = api.mesh.set(Mesh { status: status.clone(), commander });
+    let takeover = TakeOver { brake, node: node.clone(), config: config.clone(), view };
     node.shutdown.spawn("takeover", takeover.run());
-    let commander = Commander { nats, config, view, stops, brake };
-    serve_http(&args, listener, door, &node, commander, status, metrics);
+    let bridge = Bridge { args, backend: redis, node: node.clone(), config, status, metrics };
+    bridge.share();
     wiring.hold();
     node.shutdown.requested().await;
     Ok(())
@@ -94,7 +97,10 @@ async fn listen(args: &GatewayArgs) -> anyhow::Result<TcpListener> {
 
 /// What the mesh is and has come to.
 async fn look(node: &Node) -> anyhow::Result<(MeshConfig, Arc<Status>)> {
-    let config = check(&node.nats).await?;
+    let found = node.admin.condition("mesh");
+    found.open("waiting for NATS");
+    node.nats.connected().await;
+    let config = check_telling(&node.nats, &found).await?;
     let view = view::follow::watch(node, &config).await?;
     let roster = Roster::watch(&node.nats, &config, &node.shutdown).await?;
     let census = Census::watch(&node.nats, &node.shutdown).await?;
@@ -150,17 +156,7 @@ impl Bridge {
     }
 }
 
-fn serve_http(
-    args: &GatewayArgs,
-    listener: TcpListener,
-    door: Door,
-    node: &Node,
-    commander: Commander,
-    status: Arc<Status>,
-    metrics: Metrics,
-) {
-    let config = commander.config.clone();
-    let api = Api { status, commander, nats: node.nats.clone(), config, admin: node.admin.clone(), metrics };
+fn serve_http(args: &GatewayArgs, listener: TcpListener, door: Door, node: &Node, api: Api) {
     let router = router(api, &Origins(args.cors_origin.clone()), door);
     if let Ok(address) = listener.local_addr() {
         info!(%address, "serving HTTP");

@@ -6,12 +6,15 @@
 
 mod takeover;
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use court::Matter;
 use court::policy::CourtPolicy;
 use futures::future::BoxFuture;
 use mesh::policy::{BadPolicy, Current, PolicyFile, Section};
 use proto::decision::{Decision, DecisionType};
+use proto::effective::Effective;
 use proto::event::Event;
 use proto::id::{PortfolioId, RulingHash, Sequence, Version};
 use proto::ledger::Ledger;
@@ -27,10 +30,22 @@ pub trait Brake: std::fmt::Debug + Send + Sync {
     fn stop<'a>(&'a self, stop: &'a Stop) -> BoxFuture<'a, Result<()>>;
 
     /// The orders that are kept.
-    fn kept(&self) -> BoxFuture<'_, Result<Vec<Event>>>;
+    fn kept(&self) -> BoxFuture<'_, Result<Vec<Kept>>>;
 
     /// Forgets an order, once everything up to this ruling of its portfolio was told.
     fn forget<'a>(&'a self, order: &'a Event, ruled: Version) -> BoxFuture<'a, Result<()>>;
+
+    /// Every portfolio that the backend was ever told of, each with the last document where that can be read.
+    fn documents(&self) -> BoxFuture<'_, Result<BTreeMap<PortfolioId, Option<Effective>>>>;
+}
+
+/// An order that is kept until the court has ruled it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The order.
+    pub order: Event,
+    /// Whether the backend was told a FREEZE of it.
+    pub told: bool,
 }
 
 /// A freeze that no ruling tells of.
@@ -77,6 +92,19 @@ impl Stops {
         let is_freeze = |decision: &Decision| decision.decision_type() == DecisionType::Freeze;
         let freeze = ruling.decisions.into_iter().find(is_freeze);
         Ok(Stop { order: order.clone(), freeze, document })
+    }
+}
+
+/// The ledger that a portfolio is taken to have where only its document is known: whoever set its values, they are in
+/// effect, and so is every hold.
+pub fn supposed(document: &Effective) -> Ledger {
+    let Effective { portfolio, ruling, as_of, values, freeze, holds, .. } = document.clone();
+    Ledger {
+        version: ruling,
+        at: as_of,
+        freeze,
+        holds: holds.into_iter().map(|hold| (hold.id, hold)).collect(),
+        ..Ledger::begin(portfolio, values)
     }
 }
 

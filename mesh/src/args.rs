@@ -13,6 +13,9 @@ pub trait Cli: clap::Parser {
     /// The common ones.
     fn mesh(&self) -> &MeshArgs;
 
+    /// Whether the binary has work while NATS is away: it then starts without, and connects meanwhile.
+    const STARTS_WITHOUT_NATS: bool = false;
+
     /// What `--help` says first, where one type of arguments serves several binaries.
     fn about(_service: &str) -> Option<String> {
         None

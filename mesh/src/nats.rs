@@ -23,6 +23,9 @@ pub use connection::Connection;
 /// How long one request to JetStream may take.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often who waits for a connection looks.
+const GLANCE: Duration = Duration::from_millis(50);
+
 /// The broker, and what is said over it.
 #[derive(Debug, Clone)]
 pub struct Nats {
@@ -49,6 +52,15 @@ impl Nats {
         Ok(Self::over(client, args.prefix.clone()))
     }
 
+    /// The same without waiting: what is returned has no connection yet, and gets one when the server is there.
+    ///
+    /// # Errors
+    /// A file or address is not usable.
+    pub async fn connect_later(service: &str, args: &MeshArgs, admin: &Admin) -> anyhow::Result<Self> {
+        let client = connect::connect_later(service, args, admin).await?;
+        Ok(Self::over(client, args.prefix.clone()))
+    }
+
     /// Over a connection that exists.
     pub fn over(client: Client, subjects: Subjects) -> Self {
         Self { broker: Arc::new(Connection::new(client)), subjects, clock: Clock::System }
@@ -65,6 +77,13 @@ impl Nats {
     /// Whether there is a connection now.
     pub fn is_connected(&self) -> bool {
         self.broker.is_connected()
+    }
+
+    /// Returns when there is a connection.
+    pub async fn connected(&self) {
+        while !self.is_connected() {
+            tokio::time::sleep(GLANCE).await;
+        }
     }
 
     /// The last message of a subject (which may hold wildcards), read from the stream's leader.

@@ -163,7 +163,13 @@ where
     policy.watch(&admin, shutdown);
     admin.serve(&common.admin_addr, common.admin_file.as_deref(), shutdown).await?;
     info!(version = env!("CARGO_PKG_VERSION"), policy = %policy.revision(), "starting");
-    let nats = match Nats::connect(service, common, &admin, shutdown).await {
+    let connecting = async {
+        if A::STARTS_WITHOUT_NATS {
+            return Nats::connect_later(service, common, &admin).await;
+        }
+        Nats::connect(service, common, &admin, shutdown).await
+    };
+    let nats = match connecting.await {
         Ok(nats) => connected.insert(nats).clone(),
         Err(_) if shutdown.is_requested() => return Ok(()),
         Err(failed) => return Err(failed),

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::nats::Nats;
 
-pub use check::{MeshConfig, check};
+pub use check::{MeshConfig, check, check_telling};
 pub use provision::{Provisioned, provision};
 pub(crate) use spec::bucket_stream;
 pub use spec::{Difference, Options};

@@ -22,20 +22,18 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use super::answer::{Answer, Result as Outcome, of_ruling, used_before};
 use super::auth::Caller;
+use super::button::{Button, STOP_PATIENCE};
 use super::order::Asked;
 use super::problem::{Kind, Problem};
 use crate::retained;
-use crate::stop::{Brake, Stops};
 use crate::view::View;
 
 /// How long the call waits for the ruling.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long storing the command may take.
 const STORING: Duration = Duration::from_secs(5);
-/// How long a freeze waits for its ruling before the backend is told without one.
-const STOP_PATIENCE: Duration = Duration::from_secs(1);
 /// How many portfolios are commanded at once.
-const AT_ONCE: usize = 64;
+pub(super) const AT_ONCE: usize = 64;
 
 /// Gives commands.
 #[derive(Debug, Clone)]
@@ -46,10 +44,8 @@ pub struct Commander {
     pub config: MeshConfig,
     /// Where rulings are seen.
     pub view: Arc<View>,
-    /// What a freeze comes to that nobody rules on.
-    pub stops: Stops,
-    /// Where it is told.
-    pub brake: Arc<dyn Brake>,
+    /// Who tells of a freeze that nobody rules on.
+    pub button: Button,
 }
 
 impl Commander {
@@ -63,14 +59,9 @@ impl Commander {
         caller: Caller,
         key: Option<&str>,
     ) -> Result<Vec<Answer>, Problem> {
-        let unique = self.nats.broker.unique();
-        let id = |portfolio: &PortfolioId| {
-            let (kind, unique) = key.map_or(("once", unique.as_str()), |key| ("key", key));
-            EventId::derive(&[kind, unique, portfolio.as_str()])
-        };
-        let concerned = self.concerned(&asked, id)?;
-        let Caller { by, approved_by } = caller;
-        let command = Command { by, approved_by, reason: asked.reason, order: asked.order };
+        let id = ids(&self.nats, key);
+        let concerned = self.concerned(&asked, &id)?;
+        let command = command(asked, caller);
         let given =
             concerned.into_iter().map(|portfolio| self.give_one(id(&portfolio), portfolio, command.clone()));
         let given: Vec<_> = given.collect();
@@ -131,32 +122,13 @@ impl Commander {
         };
         let result = match ruling.instrument(span).await {
             Ok(Some(ruling)) => of_ruling(&command, &ruling)?,
-            Ok(None) | Err(Problem { kind: Kind::Unreachable, .. }) if freezes => self.stop(&event).await?,
+            Ok(None) | Err(Problem { kind: Kind::Unreachable, .. }) if freezes => {
+                self.button.stop(&event, self.view.ledger(&event.portfolio).as_deref()).await?
+            }
             Ok(None) => Outcome::Pending,
             Err(problem) => return Err(problem),
         };
         Ok(Answer { portfolio, event_id: id, result })
-    }
-
-    /// Tells the backend to freeze without a ruling: nobody is there who gives one.
-    async fn stop(&self, order: &Event) -> Result<Outcome, Problem> {
-        let told = async {
-            let stop = self.stops.on(order, self.view.ledger(&order.portfolio).as_deref())?;
-            self.brake.stop(&stop).await?;
-            anyhow::Ok(stop)
-        };
-        match told.await {
-            Ok(stop) => {
-                warn!(portfolio = %order.portfolio, event_id = %order.id, "frozen without a ruling");
-                Ok(Outcome::Stopped { decision_id: stop.freeze.map(|freeze| freeze.decision_id) })
-            }
-            Err(failed) => {
-                error!(portfolio = %order.portfolio, "nobody rules, and Redis cannot be told either: {failed:#}");
-                let detail =
-                    format!("nobody rules on it, and Redis cannot be told either: {failed:#}; send it again");
-                Err(Problem::new(Kind::Unreachable, detail))
-            }
-        }
     }
 
     async fn store(
@@ -239,14 +211,30 @@ impl Commander {
     }
 }
 
+/// The ids of the events that an order is: the same key gives the same ones.
+pub(super) fn ids<'a>(nats: &Nats, key: Option<&'a str>) -> impl Fn(&PortfolioId) -> EventId + use<'a> {
+    let unique = nats.broker.unique();
+    move |portfolio| {
+        let (kind, unique) = key.map_or(("once", unique.as_str()), |key| ("key", key));
+        EventId::derive(&[kind, unique, portfolio.as_str()])
+    }
+}
+
+/// The command that somebody gives.
+pub(super) fn command(asked: Asked, caller: Caller) -> Command {
+    let Caller { by, approved_by } = caller;
+    Command { by, approved_by, reason: asked.reason, order: asked.order }
+}
+
 /// The portfolio of the old callers goes first: its answer stands at the top.
-fn main_first(known: std::collections::BTreeSet<PortfolioId>) -> Vec<PortfolioId> {
+pub(super) fn main_first(known: std::collections::BTreeSet<PortfolioId>) -> Vec<PortfolioId> {
     let mut all: Vec<PortfolioId> = known.into_iter().collect();
     all.sort_by_key(|portfolio| *portfolio != PortfolioId::main());
     all
 }
 
-fn event(id: EventId, portfolio: PortfolioId, command: Command, at: Time) -> Event {
+/// The event that a command is for one portfolio.
+pub(super) fn event(id: EventId, portfolio: PortfolioId, command: Command, at: Time) -> Event {
     Event {
         schema: Schema::Event,
         id,

@@ -56,22 +56,25 @@ struct Portfolios {
 }
 
 pub(super) async fn health(State(api): State<Api>) -> Json<Health> {
-    let why = api.status.amiss(api.admin.open_conditions(), clock::now());
-    let roles_active = api.status.active_roles();
+    let open = api.admin.open_conditions();
+    let status = api.mesh.get().map(|mesh| &mesh.status);
+    let why = status.map_or(open.clone(), |status| status.amiss(open, clock::now()));
+    let roles_active = status.map_or(0, |status| status.active_roles());
     let version = env!("CARGO_PKG_VERSION");
     Json(Health { status: Word::of(&why), service: SERVICE, version, roles_active, why })
 }
 
-pub(super) async fn status(State(api): State<Api>) -> Json<Status> {
-    let role_details = api.status.roles();
-    let Counts { decisions, portfolios, frozen, holds, modes } = api.status.view.counts();
-    Json(Status {
+pub(super) async fn status(State(api): State<Api>) -> Result<Json<Status>, Problem> {
+    let known = &api.mesh()?.status;
+    let role_details = known.roles();
+    let Counts { decisions, portfolios, frozen, holds, modes } = known.view.counts();
+    Ok(Json(Status {
         roles: role_details.iter().map(|(role, detail)| (role.clone(), detail.is_active())).collect(),
         total_decisions: decisions,
-        last_update: api.status.view.last_decision_at(),
+        last_update: known.view.last_decision_at(),
         role_details,
         portfolios: Portfolios { count: portfolios, frozen, holds, mode: modes },
-    })
+    }))
 }
 
 pub(super) async fn decisions(
@@ -79,16 +82,17 @@ pub(super) async fn decisions(
     pairs: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let Query(pairs) = pairs.map_err(|rejected| Problem::new(Kind::Invalid, rejected.body_text()))?;
-    let page = api.status.view.decisions(&query::filter(&pairs)?);
+    let page = api.mesh()?.status.view.decisions(&query::filter(&pairs)?);
     let decisions: Vec<_> = page.decisions.iter().map(|said| &said.decision).collect();
     Ok(Json(json!({"total": page.total, "decisions": decisions})))
 }
 
 pub(super) async fn decision(State(api): State<Api>, Named(id): Named) -> Result<Json<Value>, Problem> {
     let id: DecisionId = id.parse().map_err(|_| bad_id("decision_id", &id, "a decision's id: a UUID"))?;
-    let said = api.status.view.decision(id);
+    let mesh = api.mesh()?;
+    let said = mesh.status.view.decision(id);
     let said = said.ok_or_else(|| Problem::new(Kind::NotFound, format!("no decision {id} is remembered")))?;
-    let ruling = why::ruling_of(&api.nats, &api.config, &said).await;
+    let ruling = why::ruling_of(&api.nats, &mesh.commander.config, &said).await;
     let ruling = ruling.unwrap_or_else(|failed| {
         warn!(decision_id = %id, "its ruling cannot be read: {failed:#}");
         None
@@ -96,10 +100,10 @@ pub(super) async fn decision(State(api): State<Api>, Named(id): Named) -> Result
     Ok(Json(json!({"decision": said.decision, "why": ruling.as_ref().map(why::why)})))
 }
 
-pub(super) async fn portfolios(State(api): State<Api>) -> Json<Value> {
-    let ledgers = api.status.view.ledgers();
+pub(super) async fn portfolios(State(api): State<Api>) -> Result<Json<Value>, Problem> {
+    let ledgers = api.mesh()?.status.view.ledgers();
     let all: Vec<Value> = ledgers.iter().map(|ledger| summary(ledger)).collect();
-    Json(json!({"total": all.len(), "portfolios": all}))
+    Ok(Json(json!({"total": all.len(), "portfolios": all})))
 }
 
 fn summary(ledger: &Ledger) -> Value {
@@ -129,7 +133,7 @@ pub(super) async fn holds(State(api): State<Api>, Named(id): Named) -> Result<Js
 fn ledger(api: &Api, id: &str) -> Result<Arc<Ledger>, Problem> {
     let expected = "a portfolio id: 1 to 64 letters, digits, '_' or '-'";
     let id: PortfolioId = id.parse().map_err(|_| bad_id("portfolio", id, expected))?;
-    let ledger = api.status.view.ledger(&id);
+    let ledger = api.mesh()?.status.view.ledger(&id);
     ledger.ok_or_else(|| Problem::new(Kind::NotFound, format!("portfolio {id} has no ruling yet")))
 }
 

@@ -6,15 +6,18 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use proto::command::Order;
 use proto::id::{HoldId, Role};
 use serde_json::json;
+use tokio::time::timeout;
 use tracing::{error, info};
 
-use super::answer::{Told, together};
+use super::answer::{Answer, Told, together};
 use super::auth::{self, Caller};
+use super::button::STOP_PATIENCE;
 use super::guard::expect_json;
 use super::named::Named;
-use super::order::{self, OrderKind};
+use super::order::{self, Asked, OrderKind};
 use super::problem::{Kind, Problem};
 use super::{Api, MAX_BODY_BYTES};
 use crate::fields::{Fault, Reason};
@@ -112,11 +115,27 @@ async fn order(
     })?;
     let key = auth::text(headers, IDEMPOTENCY_KEY)?;
     let asked = order::read(kind, &body)?;
-    let answers = api.commander.give(asked, caller, key).await?;
+    let answers = hand_over(api, asked, caller, key).await?;
     Ok(match together(&answers)? {
         Told::Done(document) => (StatusCode::OK, document),
         Told::Accepted(document) => (StatusCode::ACCEPTED, document),
     })
+}
+
+/// Gives an order to the court; a freeze goes to the backend itself where nothing is known of the mesh.
+async fn hand_over(
+    api: &Api,
+    asked: Asked,
+    caller: Caller,
+    key: Option<&str>,
+) -> Result<Vec<Answer>, Problem> {
+    if !matches!(asked.order, Order::Freeze { .. }) {
+        return api.mesh()?.commander.give(asked, caller, key).await;
+    }
+    match timeout(STOP_PATIENCE, api.mesh.wait()).await {
+        Ok(mesh) => mesh.commander.give(asked, caller, key).await,
+        Err(_) => api.button.press(asked, caller, key).await,
+    }
 }
 
 /// Switches a role, and answers once that is in force here. The supervisor stays on: without it nothing would loosen, and
@@ -128,7 +147,8 @@ async fn switch(
     caller: &Caller,
 ) -> Result<(StatusCode, serde_json::Value), Problem> {
     let by = &caller.by;
-    let known = api.status.roles();
+    let status = &api.mesh()?.status;
+    let known = status.roles();
     let role = name.parse::<Role>().ok().filter(|role| known.contains_key(role));
     let role = role.ok_or_else(|| {
         let known: Vec<&str> = known.keys().map(Role::as_str).collect();
@@ -137,7 +157,7 @@ async fn switch(
     if role == Role::SUPERVISOR && !enabled {
         return Err(Problem::new(Kind::Forbidden, "the supervisor cannot be switched off"));
     }
-    api.status.roster.set_enabled(&role, enabled, &by.name).await.map_err(|failed| {
+    status.roster.set_enabled(&role, enabled, &by.name).await.map_err(|failed| {
         error!(%role, "cannot switch it: {failed:#}");
         Problem::new(Kind::Unreachable, format!("{role} could not be switched: {failed:#}"))
     })?;

@@ -58,6 +58,7 @@ impl RedisDownstream {
     async fn write_batch(&mut self, identity: &str, batch: &Batch) -> Result<Written> {
         let mut call = self.write.prepare_invoke();
         call.key(self.keys.position()).key(self.keys.stream(DECISION_MADE)).key(self.keys.stops());
+        call.key(self.keys.documents());
         call.arg(identity).arg(batch.base.0).arg(batch.through.0).arg(MAX_ENTRIES);
         call.arg(self.document_ttl.as_secs()).arg(DECISION_MADE).arg(SOURCE).arg(batch.rulings.len());
         for ruling in &batch.rulings {

@@ -1,8 +1,8 @@
 -- Tells of a freeze that no ruling told of, once, and keeps its order until the court has ruled it.
--- KEYS: the hash of kept orders, the stream of decisions, the effective document.
+-- KEYS: the hash of kept orders, the stream of decisions, the effective document, the hash of last documents.
 -- ARGV: the order's field, the order, the document, its time to live in seconds, the stream's length limit, what a decision
 --   of this order says of itself, and the decision's event type, payload, trace id, correlation id, timestamp, source (no
---   payload: the backend is frozen as strictly already).
+--   payload: the backend is frozen as strictly already), and the portfolio.
 -- Answers 1, or 0 when it was known.
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 0 end
 if ARGV[8] ~= '' then
@@ -18,4 +18,5 @@ if ARGV[8] ~= '' then
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('SET', KEYS[3], ARGV[3], 'EX', ARGV[4])
+redis.call('HSET', KEYS[4], ARGV[13], ARGV[3])
 return 1

@@ -1,6 +1,6 @@
 -- Writes the decisions of a batch of rulings, and up to where RULINGS is through, at once.
--- KEYS: the position's hash, the stream of decisions, the hash of kept orders to freeze, then one effective document for
---   each ruling.
+-- KEYS: the position's hash, the stream of decisions, the hash of kept orders to freeze, the hash of last documents, then
+--   one effective document for each ruling.
 -- ARGV: the identity of RULINGS, the sequence that the writer goes on from, the sequence after this batch, the stream's
 --   length limit, the documents' time to live in seconds, event type, source, the number of rulings; then for each
 --   ruling: sequence, portfolio, chain, version, document, the number of decisions; and for each decision: payload,
@@ -51,9 +51,10 @@ for ruling = 1, tonumber(ARGV[8]) do
     local shown = tonumber(redis.call('HGET', position, 'effective:' .. portfolio) or '0')
     if document ~= '' and tonumber(version) >= shown then
       if stops[portfolio] then
-        redis.call('EXPIRE', KEYS[3 + ruling], ARGV[5])
+        redis.call('EXPIRE', KEYS[4 + ruling], ARGV[5])
       else
-        redis.call('SET', KEYS[3 + ruling], document, 'EX', ARGV[5])
+        redis.call('SET', KEYS[4 + ruling], document, 'EX', ARGV[5])
+        redis.call('HSET', KEYS[4], portfolio, document)
       end
       redis.call('HSET', position, 'effective:' .. portfolio, version)
     end

@@ -12,7 +12,7 @@ use proto::wire::Message as _;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use super::Brake;
+use super::{Brake, Kept};
 use crate::view::View;
 
 /// How often it is looked for such orders.
@@ -54,7 +54,7 @@ impl TakeOver {
     }
 
     async fn look(&self) -> Result<()> {
-        for order in self.brake.kept().await? {
+        for Kept { order, .. } in self.brake.kept().await? {
             let portfolio = &order.portfolio;
             match self.view.ledger(portfolio) {
                 Some(ledger) if self.view.has_ruled(portfolio, order.id) => {

@@ -66,6 +66,15 @@ pub(super) async fn connect(
     }
 }
 
+/// Connects whenever the server is there; returns at once.
+pub(super) async fn connect_later(service: &str, args: &MeshArgs, admin: &Admin) -> anyhow::Result<Client> {
+    let servers = servers(&args.nats_url)?;
+    let watch = Watch::new(admin);
+    watch.condition.open("not connected yet");
+    let options = options(service, args).await?.event_callback(move |event| watch.see(&event));
+    Ok(options.retry_on_initial_connect().connect(&servers[..]).await?)
+}
+
 impl Watch {
     fn new(admin: &Admin, refusals: Refusals) -> Self {
         let watch = Self {

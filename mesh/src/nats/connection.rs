@@ -61,6 +61,9 @@ impl Connection {
     }
 
     pub(super) async fn finish(&self) {
+        if !self.is_connected() {
+            return;
+        }
         if tokio::time::timeout(REQUEST_TIMEOUT, self.client.flush()).await.is_err() {
             warn!("the last messages may not have reached NATS");
         }

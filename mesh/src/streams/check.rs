@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::spec::{Fixed, MIN_LEASE_TTL, Options, fixed_differences};
 use super::{Description, bucket_stream, wanted};
+use crate::admin::Condition;
 use crate::backoff::Backoff;
 use crate::nats::Nats;
 use crate::node::BadConfiguration;
@@ -57,14 +58,30 @@ impl MeshConfig {
 /// # Errors
 /// A stream is there and is not what it must be ([`BadConfiguration`]).
 pub async fn check(nats: &Nats) -> anyhow::Result<MeshConfig> {
+    wait(nats, |_| {}).await
+}
+
+/// The same, and says in `/readyz` meanwhile what is waited for.
+///
+/// # Errors
+/// A stream is there and is not what it must be ([`BadConfiguration`]).
+pub async fn check_telling(nats: &Nats, condition: &Condition) -> anyhow::Result<MeshConfig> {
+    let config = wait(nats, |why| condition.open(why)).await?;
+    condition.hold();
+    Ok(config)
+}
+
+async fn wait(nats: &Nats, tell: impl Fn(&str)) -> anyhow::Result<MeshConfig> {
     let mut backoff = Backoff::new(Duration::from_millis(200), LONGEST_PAUSE);
     loop {
-        match look(nats).await {
+        let why = match look(nats).await {
             Ok(Look::Complete(config)) => return Ok(config),
-            Ok(Look::Missing(names)) => warn!("waiting for {names}: run federation-provision"),
+            Ok(Look::Missing(names)) => format!("waiting for {names}: run federation-provision"),
             Err(failed) if failed.is::<BadConfiguration>() => return Err(failed),
-            Err(failed) => warn!("waiting for JetStream: {failed:#}"),
-        }
+            Err(failed) => format!("waiting for JetStream: {failed:#}"),
+        };
+        warn!("{why}");
+        tell(&why);
         backoff.wait().await;
     }
 }
