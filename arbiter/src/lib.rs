@@ -61,10 +61,11 @@ pub async fn work(args: Args, node: Node) -> anyhow::Result<()> {
     let slots: BTreeMap<Lease, SlotNumber> =
         config.slots.all().map(|number| (Lease::named(&format!("slot-{number}")), number)).collect();
     let group = Group { name: "arbiter", leases: slots.keys().cloned().collect() };
-    let slot = Slots { node: node.clone(), config: config.clone(), terms, court, metrics, args: args.round };
+    let all = Slots { node: node.clone(), config: config.clone(), terms, court, metrics, args: args.round };
+    let all = Arc::new(all);
     mesh::lease::share(&node, &config, group, args.leases, move |lease, shutdown| {
-        let slot = slots.get(lease).map(|number| slot.open(*number, shutdown));
-        async move { slot.context("a lease of no slot")?.work().await }.boxed()
+        let (all, number) = (Arc::clone(&all), slots.get(lease).copied());
+        async move { all.work(number.context("a lease of no slot")?, shutdown).await }.boxed()
     });
     node.ready.hold();
     node.shutdown.requested().await;
@@ -82,12 +83,21 @@ struct Slots {
 }
 
 impl Slots {
+    /// Works a slot; goes on by itself when an EVENTS that was made anew is accepted.
+    async fn work(&self, number: SlotNumber, shutdown: Shutdown) -> anyhow::Result<()> {
+        let mut config = self.config.clone();
+        while let Some(accepted) = self.open(number, config, shutdown.clone()).work().await? {
+            config = accepted;
+        }
+        Ok(())
+    }
+
     /// A slot that knows nothing yet: whatever was known when it was held before is read again.
-    fn open(&self, number: SlotNumber, shutdown: Shutdown) -> Arc<Slot> {
+    fn open(&self, number: SlotNumber, config: MeshConfig, shutdown: Shutdown) -> Arc<Slot> {
         let nats = self.node.nats.clone();
         Arc::new(Slot {
             number,
-            config: self.config.clone(),
+            config,
             terms: self.terms.clone(),
             court: self.court.clone(),
             bailiff: Bailiff {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use anyhow::ensure;
 use mesh::admin::Condition;
 use mesh::backoff::Backoff;
 use mesh::broker::Record;
@@ -20,6 +21,7 @@ use proto::subject::Stream;
 use proto::wire::Message as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::sleep;
 use tracing::{error, info, warn};
 
 use crate::bailiff::Bailiff;
@@ -31,6 +33,8 @@ use crate::terms::TermsBook;
 use crate::timers::Timers;
 use crate::watermark::Watermark;
 
+/// How often a slot that stands still looks whether it may go on.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long the reader waits for a place before a portfolio with events that wait is parked to make room.
 const PLACE_PATIENCE: Duration = Duration::from_millis(100);
 
@@ -60,19 +64,22 @@ struct Clerks {
 
 impl Slot {
     /// Works the slot until it has to go to another arbiter or shutdown is requested: takes up every portfolio from
-    /// RULINGS, then rules what comes.
+    /// RULINGS, then rules what comes. What is returned, if anything, is the mesh in which the slot goes on.
     ///
     /// # Errors
     /// The heads of the slot could not be read.
-    pub(crate) async fn work(self: Arc<Self>) -> anyhow::Result<()> {
+    pub(crate) async fn work(self: Arc<Self>) -> anyhow::Result<Option<MeshConfig>> {
         // Whatever ends this work, the slot is then another's to be ready for.
         let _while_held = self.condition.passing();
         self.condition.open("reading RULINGS");
         let heads = self.heads().await?;
-        if let Some(strange) = self.foreign(&heads) {
-            return self.stand_still(&strange).await;
+        if let Some(Ruling { portfolio, position, .. }) = self.foreign(&heads) {
+            let why = format!("EVENTS was made anew: {portfolio} was ruled on another");
+            return self.stand_still(&why, &position.stream).await;
         }
-        let through = heads.values().map(|head| head.ruling.position.through).max().unwrap_or_default();
+        // What was ruled on an EVENTS that this one stands for says nothing of how far this one is ruled.
+        let here = heads.values().map(|head| &head.ruling.position).filter(|position| self.is_here(position));
+        let through = here.map(|position| position.through).max().unwrap_or_default();
         *self.watermark() = Watermark::new(through);
         self.metrics.void(self.number.0, heads.values().map(|head| head.void).sum());
         info!(slot = %self.number, portfolios = heads.len(), %through, "slot taken up");
@@ -90,8 +97,10 @@ impl Slot {
         };
         clerks.finish().await;
         match ended {
-            Ok(()) => Ok(()),
-            Err(replaced) => self.stand_still(&replaced.to_string()).await,
+            Ok(()) => Ok(None),
+            Err(replaced) => {
+                self.stand_still(&replaced.to_string(), self.config.identity(Stream::Events)).await
+            }
         }
     }
 
@@ -219,23 +228,36 @@ impl Slot {
         }
     }
 
-    /// Rulings on another EVENTS than this one: its sequences mean nothing here.
-    fn foreign(&self, heads: &BTreeMap<PortfolioId, Head>) -> Option<String> {
-        let now = self.config.identity(Stream::Events);
-        let head = heads.values().find(|head| head.ruling.position.stream != now)?;
-        let Ruling { portfolio, position, .. } = &head.ruling;
-        Some(format!(
-            "EVENTS was made anew: {portfolio} was ruled on the one created at {}, this one was created at {now}",
-            position.stream,
-        ))
+    /// A ruling on another EVENTS than this one, which nobody has accepted for it: its sequences mean nothing here.
+    fn foreign<'h>(&self, heads: &'h BTreeMap<PortfolioId, Head>) -> Option<&'h Ruling> {
+        let mut rulings = heads.values().map(|head| &head.ruling);
+        rulings.find(|ruling| !self.config.stands_for(Stream::Events, &ruling.position.stream))
     }
 
-    /// Does nothing until a person has looked at it: not ready, and says why.
-    async fn stand_still(&self, why: &str) -> anyhow::Result<()> {
-        error!(slot = %self.number, "the slot stands still: {why}");
-        self.condition.open(why);
-        self.shutdown.requested().await;
-        Ok(())
+    fn is_here(&self, position: &Position) -> bool {
+        position.stream == self.config.identity(Stream::Events)
+    }
+
+    /// Does nothing until a person has looked at it: not ready, and says why and what to do. The mesh in which the slot goes
+    /// on, once EVENTS was accepted for the one of this identity; none when the slot goes to another or shutdown is requested.
+    async fn stand_still(&self, why: &str, identity: &str) -> anyhow::Result<Option<MeshConfig>> {
+        let told = format!(
+            "{why}. A person has to look, and lets it go on with federation-provision --accept-new EVENTS={identity} --by NAME"
+        );
+        error!(slot = %self.number, "the slot stands still: {told}");
+        self.condition.open(told);
+        loop {
+            let checked = tokio::select! {
+                biased;
+                () = self.shutdown.requested() => return Ok(None),
+                checked = async { sleep(LOOK).await; mesh::streams::check(&self.nats).await } => checked?,
+            };
+            let Some(gone) = checked.predecessor(Stream::Events, identity) else { continue };
+            let slots = (self.config.slots, checked.slots);
+            ensure!(slots.0 == slots.1, "EVENTS has {} slots now, and had {}", slots.1, slots.0);
+            warn!(slot = %self.number, identity, by = gone.by, at = %gone.accepted_at, "EVENTS was accepted: going on");
+            return Ok(Some(checked));
+        }
     }
 
     fn watermark(&self) -> MutexGuard<'_, Watermark> {

@@ -19,7 +19,7 @@ use async_nats::HeaderMap;
 use mesh::nats::Nats;
 use mesh::publish::{publish_acked, with_id};
 use mesh::role::serve;
-use mesh::streams::{MeshConfig, check, provision};
+use mesh::streams::{MeshConfig, accept, check, provision};
 use proto::case::Executive;
 use proto::chain::Chain;
 use proto::decision::{Decision, DecisionType};
@@ -33,6 +33,7 @@ use proto::time::{Period, Time};
 use proto::wire::Message;
 use server::{PATIENCE, Server, options, until};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// A mesh of one server, some roles in this process, and arbiters as processes.
 struct World {
@@ -99,7 +100,14 @@ impl World {
     }
 
     async fn arbiter_with(&self, name: &str, args: &[&str]) -> Arbiter {
-        let admin = self.files.path().join(format!("{name}.admin"));
+        let arbiter = self.spawn(name, args);
+        until("the arbiter is ready", async || self.is_ready(name).await).await;
+        arbiter
+    }
+
+    /// Starts an arbiter.
+    fn spawn(&self, name: &str, args: &[&str]) -> Arbiter {
+        let admin = self.admin(name);
         let _ = std::fs::remove_file(&admin);
         let child = Command::new(env!("CARGO_BIN_EXE_federation-arbiter"))
             .args(["--nats-url", &self.server.url(), "--log-level", "warn"])
@@ -111,9 +119,33 @@ impl World {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let arbiter = Arbiter { child };
-        until("the arbiter is ready", async || is_ready(&admin).await).await;
-        arbiter
+        Arbiter { child }
+    }
+
+    fn admin(&self, name: &str) -> PathBuf {
+        self.files.path().join(format!("{name}.admin"))
+    }
+
+    async fn is_ready(&self, name: &str) -> bool {
+        readyz(&self.admin(name)).await.starts_with("HTTP/1.0 200")
+    }
+
+    /// Somebody loses EVENTS, and makes it anew. The identity of the one that is gone.
+    async fn lose_events(&self) -> String {
+        let gone = check(&self.nats).await.unwrap().identity(Stream::Events).to_owned();
+        let jetstream = &self.nats.connection().unwrap().jetstream;
+        jetstream.delete_stream(self.nats.subjects.stream(Stream::Events)).await.unwrap();
+        provision(&self.nats, &options(&[]).unwrap(), false).await.unwrap();
+        gone
+    }
+
+    async fn is_told_to_accept(&self, name: &str, gone: &str) -> bool {
+        let told = readyz(&self.admin(name)).await;
+        told.starts_with("HTTP/1.0 503") && told.contains(&format!("--accept-new EVENTS={gone} --by NAME"))
+    }
+
+    async fn accept(&self, gone: &str) {
+        accept(&self.nats, &[format!("EVENTS={gone}").parse().unwrap()], "ada").await.unwrap();
     }
 
     async fn publish(&self, event: &Event) {
@@ -182,14 +214,16 @@ impl World {
     }
 }
 
-async fn is_ready(admin: &Path) -> bool {
-    let Ok(address) = std::fs::read_to_string(admin) else { return false };
-    let Ok(stream) = tokio::net::TcpStream::connect(address.trim()).await else { return false };
-    stream.writable().await.unwrap();
-    let asked = stream.try_write(b"GET /readyz HTTP/1.0\r\n\r\n");
-    let mut answer = [0; 32];
-    stream.readable().await.unwrap();
-    asked.is_ok() && stream.try_read(&mut answer).is_ok() && answer.starts_with(b"HTTP/1.0 200")
+/// The answer of `/readyz`; nothing when nobody answers.
+async fn readyz(admin: &Path) -> String {
+    let mut answer = String::new();
+    let Ok(address) = std::fs::read_to_string(admin) else { return answer };
+    let Ok(mut stream) = tokio::net::TcpStream::connect(address.trim()).await else { return answer };
+    let asked = stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").await;
+    if asked.is_ok() && stream.read_to_string(&mut answer).await.is_err() {
+        answer.clear();
+    }
+    answer
 }
 
 fn portfolio(number: usize) -> PortfolioId {
@@ -344,6 +378,43 @@ async fn what_is_no_event_is_passed() {
     until("the event behind it is ruled", async || !world.counted().await.is_empty()).await;
     let counted = world.counted().await;
     assert_eq!(counted[&main][0].position.through, Sequence(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_events_made_anew_stops_its_slots_until_a_person_accepts_it() {
+    let world = World::with_all_roles("").await;
+    let one = world.arbiter("one").await;
+    let (main, start) = (PortfolioId::main(), mesh::clock::now());
+    world.publish(&nth(&main, 0, start, |_| ())).await;
+    world.settled().await;
+
+    let gone = world.lose_events().await;
+    until("it says what to do", async || world.is_told_to_accept("one", &gone).await).await;
+    // What was ruled is read again too, and known.
+    for step in 0..2 {
+        world.publish(&nth(&main, step, start, |_| ())).await;
+    }
+    assert_eq!(world.counted().await[&main].len(), 1, "nothing is ruled before somebody has looked");
+    world.accept(&gone).await;
+    until("it goes on by itself", async || world.is_ready("one").await).await;
+    let counted = world.settled().await;
+    let now = check(&world.nats).await.unwrap();
+    assert_eq!(counted[&main].len(), 2, "each event is ruled once");
+    assert_eq!(counted[&main][1].position.stream, now.identity(Stream::Events));
+    assert_eq!(now.predecessor(Stream::Events, &gone).unwrap().by, "ada");
+
+    // Whoever starts later sees it in the rulings; what was accepted before says nothing for another one.
+    one.kill();
+    let gone = world.lose_events().await;
+    let _two = world.spawn("two", &[]);
+    until("it says so too", async || world.is_told_to_accept("two", &gone).await).await;
+    world.publish(&nth(&main, 2, start, |_| ())).await;
+    world.accept(&gone).await;
+    until("it goes on by itself", async || world.is_ready("two").await).await;
+    assert_eq!(world.settled().await[&main].len(), 3);
+    provision(&world.nats, &options(&["--events-age", "1d"]).unwrap(), true).await.unwrap();
+    let now = check(&world.nats).await.unwrap();
+    assert!(now.stands_for(Stream::Events, &gone), "other limits leave what was accepted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -113,3 +113,41 @@ impl std::fmt::Debug for Stops {
         f.debug_struct("Stops").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::command::{Command, Order, Person, Rank};
+    use proto::decision::Severity;
+    use proto::event::Body;
+    use proto::id::EventId;
+
+    use super::*;
+    use crate::testing::{portfolio, snapshot_event};
+
+    fn order(number: u64, severity: Severity) -> Event {
+        let by = Person { name: "ada".to_owned(), rank: Rank::Operator };
+        let affected_subsystems = vec!["trading".to_owned()];
+        let order = Order::Freeze { duration: None, severity, affected_subsystems };
+        let command = Command { by, approved_by: None, reason: "news".to_owned(), order };
+        let event = snapshot_event(&portfolio("main"), number);
+        Event { id: EventId::derive(&[&number.to_string()]), body: Body::Command(command), ..event }
+    }
+
+    #[test]
+    fn a_document_tells_enough_of_a_ledger_to_freeze_by() {
+        let stops = Stops::read(&PolicyFile::open(None).unwrap()).unwrap();
+        let first = stops.on(&order(1, Severity::High), None).unwrap();
+        assert!(first.freeze.is_some());
+        let document: Effective = serde_json::from_str(&first.document.json).unwrap();
+        let ledger = supposed(&document);
+        assert_eq!(Effective::from(&ledger), document, "nothing of it is lost");
+        assert_eq!(
+            stops.on(&order(2, Severity::Medium), Some(&ledger)).unwrap().freeze,
+            None,
+            "it is frozen as strictly"
+        );
+        let stricter = stops.on(&order(3, Severity::Critical), Some(&ledger)).unwrap().freeze.unwrap();
+        let unknown = stops.on(&order(3, Severity::Critical), None).unwrap().freeze.unwrap();
+        assert_eq!(stricter.decision_id, unknown.decision_id, "the id does not depend on what is known");
+    }
+}

@@ -5,6 +5,7 @@
 mod check;
 mod provision;
 mod spec;
+mod succession;
 
 use anyhow::bail;
 use async_nats::jetstream::stream::{Config, State};
@@ -17,6 +18,7 @@ pub use check::{MeshConfig, check, check_telling};
 pub use provision::{Provisioned, provision};
 pub(crate) use spec::bucket_stream;
 pub use spec::{Difference, Options};
+pub use succession::{Acceptance, Predecessor, accept};
 
 /// What a server tells about a stream.
 #[derive(Debug, Deserialize)]

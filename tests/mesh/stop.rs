@@ -86,3 +86,22 @@ async fn a_freeze_reaches_the_backend_with_nats_gone() -> Result<()> {
     world.mesh.start_one("nats").await?;
     taken_over(&mut world, &answer).await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_freeze_reaches_the_backend_from_a_gateway_that_never_saw_nats() -> Result<()> {
+    let mut world = World::start(Mesh::builder()).await?;
+    for gone in ["gateway", "arbiter", "nats"] {
+        world.mesh.kill(gone).await?;
+    }
+    world.mesh.spawn_one("gateway")?;
+    let (http, url) = (world.http.clone(), world.mesh.http_url());
+    wait_for("HTTP", || async {
+        let answer = http.get(format!("{url}/livez")).send().await;
+        Ok(answer.is_ok_and(|answer| answer.status().is_success()).then_some(()))
+    })
+    .await?;
+    let answer = freeze(&mut world).await?;
+    world.mesh.start_one("nats").await?;
+    world.mesh.start_one("arbiter").await?;
+    taken_over(&mut world, &answer).await
+}

@@ -60,7 +60,8 @@ pub(super) enum Lost {
 /// A stream is not the one that was written before.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{stream} was made anew: it was created at {now}, and what was written before at {before}. A person has to look"
+    "{stream} was made anew: it was created at {now}, and what was written before at {before}. A person has to look, and lets \
+     it go on with federation-provision --accept-new {stream}={before} --by NAME"
 )]
 pub(super) struct MadeAnew {
     stream: &'static str,
@@ -77,6 +78,8 @@ struct Told {
     events_hold: bool,
     /// Whether DEAD holds what was seen stored.
     letters_hold: bool,
+    /// Whether EVENTS stands for one that is gone.
+    made_anew: bool,
 }
 
 /// Asks the mesh where a feed stands. `ruled` is up to where EVENTS was ruled, as far as is known.
@@ -105,6 +108,7 @@ pub(super) async fn standing(
         letter: letter.context("the last letter of this type cannot be read")?,
         events_hold: all_ruled && holds(nats, Stream::Events, &events, anchors.event.as_ref()).await?,
         letters_hold: holds(nats, Stream::Dead, &dead, anchors.letter.as_ref()).await?,
+        made_anew: !events.predecessors().is_empty(),
     };
     Ok(told.standing(&feed.stream))
 }
@@ -112,13 +116,20 @@ pub(super) async fn standing(
 async fn same(nats: &Nats, config: &MeshConfig, stream: Stream, name: &'static str) -> Result<Description> {
     let description = describe(nats, &nats.subjects.stream(stream)).await?;
     let (before, now) = (config.identity(stream).to_owned(), description.created.clone());
-    if before == now { Ok(description) } else { Err(MadeAnew { stream: name, before, now }.into()) }
+    if description.stands_for(&before) {
+        Ok(description)
+    } else {
+        Err(MadeAnew { stream: name, before, now }.into())
+    }
 }
 
 /// Up to where this EVENTS was ruled.
 fn ruled_here(ruled: Position, events: &Description) -> Result<Sequence, MadeAnew> {
     if ruled.stream == events.created {
         return Ok(ruled.sequence);
+    }
+    if events.stands_for(&ruled.stream) {
+        return Ok(Sequence(0));
     }
     Err(MadeAnew { stream: "EVENTS", before: ruled.stream, now: events.created.clone() })
 }
@@ -150,7 +161,10 @@ impl Told {
             (false, _) => Some(Lost::Events),
             (true, false) => Some(Lost::Letters),
         };
-        let position = if lost.is_some() { Some(BEFORE_ALL) } else { through.position() };
+        // The first of a feed in an EVENTS that stands for one that is gone: what that one held is read again, and known
+        // where it was ruled.
+        let again = lost.is_some() || (self.made_anew && self.event.is_none());
+        let position = if again { Some(BEFORE_ALL) } else { through.position() };
         Standing { position, seen: through.seen(), last_letter: letter.map(|letter| letter.entry), lost }
     }
 }
@@ -174,7 +188,7 @@ mod tests {
     }
 
     fn told(events_hold: bool, letters_hold: bool) -> Told {
-        Told { event: Some(stored("5-0")), letter: None, events_hold, letters_hold }
+        Told { event: Some(stored("5-0")), letter: None, events_hold, letters_hold, made_anew: false }
     }
 
     #[test]
@@ -182,6 +196,13 @@ mod tests {
         let standing = told(true, true).standing(STREAM);
         let five = Some(id("5-0"));
         assert_eq!(standing, Standing { position: five, seen: five, last_letter: None, lost: None });
+    }
+
+    #[test]
+    fn an_events_that_stands_for_one_that_is_gone_is_given_all_again_until_it_has_the_feed() {
+        let anew = |event| Told { event, made_anew: true, ..told(true, true) }.standing(STREAM).position;
+        assert_eq!(anew(None), Some(BEFORE_ALL));
+        assert_eq!(anew(Some(stored("5-0"))), Some(id("5-0")));
     }
 
     #[test]

@@ -126,7 +126,12 @@ impl State {
             Some(ruled) if ruled.stream == position.stream => {
                 ruled.sequence = ruled.sequence.max(position.sequence);
             }
-            Some(_) | None => self.ruled_to = Some(position.clone()),
+            Some(_) => {
+                // What was ordered on an EVENTS that is gone will not be ruled.
+                self.ordered.clear();
+                self.ruled_to = Some(position.clone());
+            }
+            None => self.ruled_to = Some(position.clone()),
         }
     }
 

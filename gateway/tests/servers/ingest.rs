@@ -1,10 +1,14 @@
 //! From Redis to EVENTS and DEAD.
 
 use anyhow::{Result, bail};
+use mesh::streams::{accept, describe};
+use proto::id::RulingHash;
 use proto::subject::Stream;
+use proto::value::Mode;
 use serde_json::json;
 
 use crate::support::{World, wait_for};
+use crate::testing::{portfolio, ruling, snapshot_event};
 
 const SNAPSHOT: &str = "portfolio.snapshot_updated";
 const HEALTH: &str = "system.health_updated";
@@ -161,20 +165,38 @@ async fn events_and_letters_that_nats_lost_are_read_again() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_events_stream_made_anew_stops_its_feed_and_says_so() -> Result<()> {
+async fn an_events_stream_made_anew_stops_its_feed_until_a_person_accepts_it() -> Result<()> {
     let mut world = World::start().await?;
     world.xadd(SNAPSHOT, &snapshot("alpha", 0.01)).await?;
     world.messages_when(Stream::Events, 1).await?;
+    world
+        .append(&ruling(snapshot_event(&portfolio("alpha"), 1), 1, RulingHash::default(), Mode::Paused))
+        .await?;
     let name = world.nats.subjects.stream(Stream::Events);
-    world.nats.connection()?.jetstream.delete_stream(name).await?;
+    let gone = describe(&world.nats, &name).await?.created;
+    world.nats.connection()?.jetstream.delete_stream(&name).await?;
     world.provision().await?;
     world.xadd(SNAPSHOT, &snapshot("alpha", 0.02)).await?;
     let anew = r#"event_type="portfolio.snapshot_updated",kind="made-anew"} 1"#;
     told(&world, anew, "EVENTS was made anew").await?;
+    // Whoever starts later sees it in the rulings.
+    world.kill_gateway().await?;
+    world.spawn_gateway()?;
     world.xadd(SNAPSHOT, &snapshot("alpha", 0.03)).await?;
-    told(&world, anew, "A person has to look").await?;
-    assert_eq!(world.messages(Stream::Events).await?.len(), 1, "nothing goes to the new one");
-    Ok(())
+    let what_to_do = format!(
+        "A person has to look, and lets it go on with federation-provision --accept-new EVENTS={gone}"
+    );
+    told(&world, anew, &what_to_do).await?;
+    let (status, said) = world.get("/readyz").await?;
+    assert!(status == 503 && said.to_string().contains(&what_to_do), "{said}");
+    assert_eq!(world.messages(Stream::Events).await?.len(), 0, "nothing goes to the new one");
+
+    accept(&world.nats, &[format!("EVENTS={gone}").parse().map_err(anyhow::Error::msg)?], "ada").await?;
+    let events = world.messages_when(Stream::Events, 3).await?;
+    let drawdowns: Vec<_> = events.iter().map(|(_, event)| &event["body"]["data"]["drawdown_pct"]).collect();
+    assert_eq!(drawdowns, [0.01, 0.02, 0.03], "what the lost one held is told again, in order");
+    wait_for("the gateway to be ready", || async { Ok((world.get("/readyz").await?.0 == 200).then_some(())) })
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -232,7 +232,8 @@ impl World {
         self._folder.path().join("jetstream")
     }
 
-    fn start_nats(&mut self) -> Result<()> {
+    /// Starts the NATS server again, with what it had.
+    pub(crate) fn start_nats(&mut self) -> Result<()> {
         let port = self.nats_url.rsplit(':').next().and_then(|port| port.parse().ok()).context("port")?;
         self._servers[0] = nats_server(self._folder.path(), port)?;
         Ok(())
@@ -241,6 +242,18 @@ impl World {
     /// Stops the NATS server for good.
     pub(crate) async fn kill_nats(&mut self) -> Result<()> {
         self._servers[0].kill().await.context("kill")
+    }
+
+    /// Stops the Redis server.
+    pub(crate) async fn kill_redis(&mut self) -> Result<()> {
+        self._servers[1].kill().await.context("kill")
+    }
+
+    /// Starts the Redis server again, with nothing in it.
+    pub(crate) fn start_redis(&mut self) -> Result<()> {
+        let port = self.redis_url.rsplit(':').next().and_then(|port| port.parse().ok()).context("port")?;
+        self._servers[1] = redis_server(self._folder.path(), port)?;
+        Ok(())
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use mesh::args::{Cli, MeshArgs};
-use mesh::streams::{Options, provision};
+use mesh::streams::{Acceptance, Options, accept, provision};
 
 /// Makes the streams and buckets of a mesh; safe to run again: what is there is left as it is
 #[derive(Debug, Parser)]
@@ -19,6 +19,15 @@ struct ProvisionArgs {
     /// Change the limits (ages, bytes, history, replicas) of streams that are there
     #[arg(long, env = "FED_CHANGE_LIMITS")]
     change_limits: bool,
+
+    /// Let a stream that was made anew (EVENTS or DEAD) stand for the one that is gone, named by when that was created, as
+    /// /readyz tells it: what was stopped goes on. Nothing else is done then
+    #[arg(long, value_name = "STREAM=CREATED", requires = "by")]
+    accept_new: Vec<Acceptance>,
+
+    /// Who accepts: it is kept with the stream
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
 }
 
 impl Cli for ProvisionArgs {
@@ -29,6 +38,9 @@ impl Cli for ProvisionArgs {
 
 fn main() -> ExitCode {
     mesh::run::<ProvisionArgs, _>("provision", async |args, node| {
+        if !args.accept_new.is_empty() {
+            return accept(&node.nats, &args.accept_new, &args.by.unwrap_or_default()).await;
+        }
         provision(&node.nats, &args.options, args.change_limits).await.map(drop)
     })
 }

@@ -8,8 +8,9 @@ use proto::id::SlotCount;
 use proto::subject::Stream;
 use tracing::warn;
 
-use super::spec::{Fixed, MIN_LEASE_TTL, Options, fixed_differences};
-use super::{Description, bucket_stream, wanted};
+use super::spec::{MIN_LEASE_TTL, Options, fixed_differences};
+use super::succession::Note;
+use super::{Description, Predecessor, bucket_stream, wanted};
 use crate::admin::Condition;
 use crate::backoff::Backoff;
 use crate::nats::Nats;
@@ -26,6 +27,7 @@ pub struct MeshConfig {
     /// How many copies of RULINGS the servers keep.
     pub replicas: usize,
     identities: BTreeMap<Stream, String>,
+    predecessors: BTreeMap<Stream, Vec<Predecessor>>,
     roster: String,
     lease: String,
     lease_ttl: Duration,
@@ -35,6 +37,16 @@ impl MeshConfig {
     /// A stream's identity: when it was created, as the server tells it.
     pub fn identity(&self, stream: Stream) -> &str {
         self.identities.get(&stream).map_or("", String::as_str)
+    }
+
+    /// The stream that is gone and that this one stands for, by its identity; none when nobody has accepted that.
+    pub fn predecessor(&self, stream: Stream, identity: &str) -> Option<&Predecessor> {
+        self.predecessors.get(&stream)?.iter().find(|gone| gone.identity == identity)
+    }
+
+    /// Whether this is the stream of that identity, or stands for it.
+    pub fn stands_for(&self, stream: Stream, identity: &str) -> bool {
+        self.identity(stream) == identity || self.predecessor(stream, identity).is_some()
     }
 
     /// The identity of the roster's stream.
@@ -116,12 +128,12 @@ fn names(nats: &Nats) -> Vec<String> {
 fn judge(nats: &Nats, found: &BTreeMap<String, Description>) -> anyhow::Result<MeshConfig> {
     let events = found.get(&nats.subjects.stream(Stream::Events));
     let text = events.and_then(|events| events.config.description.as_deref()).unwrap_or_default();
-    let Ok(fixed) = serde_json::from_str::<Fixed>(text) else {
+    let Some(slots) = Note::read(Some(text)).and_then(|note| note.slots) else {
         bail!(BadConfiguration::new(format!(
             "the description of EVENTS is {text:?}, expected something like {{\"slots\":8}}: was it made by federation-provision?"
         )));
     };
-    let wrong: Vec<String> = wanted(&nats.subjects, &defaults(fixed.slots))
+    let wrong: Vec<String> = wanted(&nats.subjects, &defaults(slots))
         .iter()
         .filter_map(|config| Some((found.get(&config.name)?, config)))
         .flat_map(|(seen, config)| fixed_differences(&seen.config, config))
@@ -136,6 +148,9 @@ fn judge(nats: &Nats, found: &BTreeMap<String, Description>) -> anyhow::Result<M
     let identity = |name: &str| found.get(name).map(|seen| seen.created.clone()).unwrap_or_default();
     let identities =
         Stream::ALL.into_iter().map(|kind| (kind, identity(&nats.subjects.stream(kind)))).collect();
+    let gone =
+        |kind| found.get(&nats.subjects.stream(kind)).map(Description::predecessors).unwrap_or_default();
+    let predecessors = Stream::ALL.into_iter().map(|kind| (kind, gone(kind))).collect();
     let roster = identity(&bucket_stream(&nats.subjects.roster_bucket()));
     let leases = bucket_stream(&nats.subjects.lease_bucket());
     let lease_ttl = found.get(&leases).map(|seen| seen.config.max_age).unwrap_or_default();
@@ -145,7 +160,7 @@ fn judge(nats: &Nats, found: &BTreeMap<String, Description>) -> anyhow::Result<M
     }
     let rulings = found.get(&nats.subjects.stream(Stream::Rulings));
     let replicas = rulings.map_or(1, |seen| seen.config.num_replicas);
-    Ok(MeshConfig { slots: fixed.slots, replicas, identities, roster, lease: identity(&leases), lease_ttl })
+    Ok(MeshConfig { slots, replicas, identities, predecessors, roster, lease: identity(&leases), lease_ttl })
 }
 
 /// Limits may be anything here: only what is fixed is looked at.

@@ -40,9 +40,14 @@ pub async fn provision(
     // Look at everything before anything is touched.
     let mut plan = Vec::new();
     let mut refused = Vec::new();
-    for config in wanted(&nats.subjects, options) {
+    for mut config in wanted(&nats.subjects, options) {
         let seen = nats.broker.describe(&config.name).await?;
-        let found = seen.map(|seen| differences(&seen.config, &config));
+        let found = seen.map(|seen| {
+            let found = differences(&seen.config, &config);
+            // What the stream stands for was said by a person, and stays.
+            config.description = seen.config.description;
+            found
+        });
         let refusals = found.iter().flatten().filter(|difference| !(change_limits && difference.is_limit));
         refused.extend(refusals.map(Difference::to_string));
         plan.push((config, found));

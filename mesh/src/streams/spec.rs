@@ -8,7 +8,8 @@ use clap::Args;
 use proto::id::SlotCount;
 use proto::subject::{Stream, Subjects};
 use proto::time::Period;
-use serde::{Deserialize, Serialize};
+
+use super::succession::Note;
 
 /// How long a stream knows message ids: it covers retries; identity covers the rest.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
@@ -65,12 +66,6 @@ fn lease_ttl(text: &str) -> Result<Period, String> {
     if ttl < MIN_LEASE_TTL { Err(format!("expected at least {MIN_LEASE_TTL}")) } else { Ok(ttl) }
 }
 
-/// What stands in the description of EVENTS, so that every service sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Fixed {
-    pub(super) slots: SlotCount,
-}
-
 /// How a stream is other than it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
@@ -101,13 +96,13 @@ pub(super) fn stream(subjects: &Subjects, stream: Stream, options: &Options) -> 
         Stream::Decisions => (options.decisions_age.into(), i64::from(options.decisions_bytes), -1),
         Stream::Dead => (options.dead_age.into(), i64::from(options.dead_bytes), -1),
     };
-    let fixed = Fixed { slots: options.slots };
+    let note = Note { slots: (stream == Stream::Events).then_some(options.slots), ..Note::default() };
     // What the log decides by must not be deleted, and must be read from the leader.
     let is_log = stream == Stream::Rulings;
     Config {
         name: subjects.stream(stream),
         subjects: vec![subjects.of_stream(stream)],
-        description: (stream == Stream::Events).then(|| serde_json::to_string(&fixed).unwrap_or_default()),
+        description: note.description(),
         max_age: age,
         max_bytes: bytes,
         max_messages: -1,
@@ -179,7 +174,7 @@ pub(super) fn fixed_differences(seen: &Config, expected: &Config) -> Vec<Differe
     let mut fixed = |field, seen: &dyn fmt::Debug, wanted: &dyn fmt::Debug| {
         compare(&mut found, &expected.name, field, seen, wanted, false);
     };
-    fixed("description", &seen.description, &expected.description);
+    fixed("description", &made_with(seen), &made_with(expected));
     fixed("subjects", &seen.subjects, &expected.subjects);
     fixed("retention", &seen.retention, &expected.retention);
     fixed("storage", &seen.storage, &expected.storage);
@@ -193,6 +188,14 @@ pub(super) fn fixed_differences(seen: &Config, expected: &Config) -> Vec<Differe
     let per_subject = |config: &Config| config.max_messages_per_subject > 0;
     fixed("limit per subject", &per_subject(seen), &per_subject(expected));
     found
+}
+
+/// The description as it was when the stream was made: what it was accepted for came later.
+fn made_with(config: &Config) -> Option<String> {
+    match Note::read(config.description.as_deref()) {
+        Some(note) => Note { stands_for: Vec::new(), ..note }.description(),
+        None => config.description.clone(),
+    }
 }
 
 fn compare(
