@@ -26,7 +26,7 @@ use proto::decision::{Decision, DecisionType};
 use proto::event::{Body, Event, EventKind, Snapshot, Source};
 use proto::id::{EventId, PortfolioId, RulingHash, Sequence};
 use proto::number::Fraction;
-use proto::ruling::{Absence, Heard, Ruling};
+use proto::ruling::{Absence, Heard, Position, Ruling};
 use proto::subject::Stream;
 use proto::testing::{event, snapshot};
 use proto::time::{Period, Time};
@@ -201,8 +201,10 @@ impl World {
         for (portfolio, rulings) in &counted {
             let ids: BTreeSet<EventId> = rulings.iter().map(|ruling| ruling.event.id).collect();
             assert_eq!(ids.len(), rulings.len(), "{portfolio}: an event was ruled twice");
-            let order: Vec<Sequence> = rulings.iter().map(|ruling| ruling.position.sequence).collect();
-            assert!(order.is_sorted(), "{portfolio}: {order:?}");
+            let order: Vec<&Position> = rulings.iter().map(|ruling| &ruling.position).collect();
+            let in_order =
+                |pair: &[&Position]| pair[0].stream != pair[1].stream || pair[0].sequence <= pair[1].sequence;
+            assert!(order.windows(2).all(in_order), "{portfolio}: {order:?}");
         }
         counted
     }

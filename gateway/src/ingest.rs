@@ -25,7 +25,7 @@ use tracing::{error, info, warn};
 
 use self::decode::{Age, Decoded, Defect, decode};
 use self::publish::Publisher;
-use self::standing::{Anchors, Lost, MadeAnew, Standing, standing};
+use self::standing::{Anchors, Lost, MadeAnew, Standing, standing, still};
 use self::upstream::{BATCH, Batch, Start, Upstream};
 use crate::backend::Backend;
 use crate::feed::{Feed, FirstStart};
@@ -60,6 +60,8 @@ struct SessionState {
     upstream: Box<dyn Upstream>,
     publisher: Publisher,
     after: EntryId,
+    /// The EVENTS that it is given to.
+    events: String,
     /// How often NATS had been connected to when the position was read back.
     connects: u64,
 }
@@ -119,6 +121,9 @@ impl Ingest {
             };
             let same = self.node.nats.broker.connects() == session.connects;
             ensure!(same, "NATS was connected to anew, and may have lost what it had");
+            if !batch.entries.is_empty() {
+                still(&self.node.nats, &session.events).await?;
+            }
             behind = batch.entries.len() == BATCH;
             let now = batch.now;
             let taken = self.take(&mut session, batch).await;
@@ -135,7 +140,8 @@ impl Ingest {
     async fn begin(&self, anchors: &Anchors) -> anyhow::Result<SessionState> {
         let nats = &self.node.nats;
         let connects = nats.broker.connects();
-        let standing = standing(nats, &self.config, &self.feed, self.view.ruled_to(), anchors).await?;
+        let (standing, events) =
+            standing(nats, &self.config, &self.feed, self.view.ruled_to(), anchors).await?;
         let mut upstream = self.backend.upstream(&self.feed.stream).await?;
         let (now, extent) = (upstream.now().await?, upstream.extent().await?);
         let Standing { position, seen, .. } = standing;
@@ -155,7 +161,7 @@ impl Ingest {
             anchors: if standing.lost.is_some() { Anchors::default() } else { anchors.clone() },
             newest: Mutex::default(),
         };
-        Ok(SessionState { upstream, publisher, after: start.after, connects })
+        Ok(SessionState { upstream, publisher, after: start.after, events, connects })
     }
 
     fn note_start(&self, standing: &Standing, start: &Start) {

@@ -165,8 +165,12 @@ impl Reader {
         if self.quiet < GLANCES {
             return;
         }
-        match self.source.clone().last().await {
-            Ok(Some(last)) if last >= self.next => self.restart("there are messages that do not come"),
+        match self.source.clone().look().await {
+            // The client makes a consumer that was lost anew by itself, on whatever stream has the name then.
+            Ok((identity, _)) if identity != self.source.identity => {
+                self.restart("the stream is another one")
+            }
+            Ok((_, Some(last))) if last >= self.next => self.restart("there are messages that do not come"),
             Ok(_) => self.quiet = 0,
             Err(failed) => debug!(stream = self.source.stream, "cannot ask for the last message: {failed:#}"),
         }
@@ -206,9 +210,11 @@ impl Source {
         self.nats.broker.connects()
     }
 
-    async fn last(&self) -> anyhow::Result<Option<Sequence>> {
+    /// The stream's identity, and its last message that is wanted.
+    async fn look(&self) -> anyhow::Result<(String, Option<Sequence>)> {
+        let identity = streams::describe(&self.nats, &self.stream).await?.created;
         let last = self.nats.broker.last(&self.stream, &self.filter).await?;
-        Ok(last.map(|record| record.sequence))
+        Ok((identity, last.map(|record| record.sequence)))
     }
 
     async fn open(self, from: Sequence, pause: Duration) -> anyhow::Result<Opened> {

@@ -4,7 +4,7 @@
 //! this process itself saw stored, tells. Lost events and letters are read again from the backend; a stream made anew is for
 //! a person to look at.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use async_nats::header::NATS_MESSAGE_ID;
 use mesh::nats::Nats;
 use mesh::streams::{Description, MeshConfig, describe};
@@ -82,7 +82,7 @@ struct Told {
     made_anew: bool,
 }
 
-/// Asks the mesh where a feed stands. `ruled` is up to where EVENTS was ruled, as far as is known.
+/// Asks the mesh where a feed stands, and in which EVENTS. `ruled` is up to where EVENTS was ruled, as far as is known.
 ///
 /// # Errors
 /// NATS did not answer, or a stream was [`MadeAnew`].
@@ -92,7 +92,7 @@ pub(super) async fn standing(
     feed: &Feed,
     ruled: Option<Position>,
     anchors: &Anchors,
-) -> Result<Standing> {
+) -> Result<(Standing, String)> {
     let events = same(nats, config, Stream::Events, "EVENTS").await?;
     let dead = same(nats, config, Stream::Dead, "DEAD").await?;
     let ruled_to = ruled.map(|ruled| ruled_here(ruled, &events)).transpose()?.unwrap_or_default();
@@ -110,7 +110,17 @@ pub(super) async fn standing(
         letters_hold: holds(nats, Stream::Dead, &dead, anchors.letter.as_ref()).await?,
         made_anew: !events.predecessors().is_empty(),
     };
-    Ok(told.standing(&feed.stream))
+    Ok((told.standing(&feed.stream), events.created))
+}
+
+/// Checks that EVENTS is still the one that a feed stands in: what one says that was made anew meanwhile would be no position.
+///
+/// # Errors
+/// It is another, or NATS did not answer.
+pub(super) async fn still(nats: &Nats, identity: &str) -> Result<()> {
+    let now = describe(nats, &nats.subjects.stream(Stream::Events)).await?.created;
+    ensure!(now == identity, "EVENTS is another one, created at {now}");
+    Ok(())
 }
 
 async fn same(nats: &Nats, config: &MeshConfig, stream: Stream, name: &'static str) -> Result<Description> {

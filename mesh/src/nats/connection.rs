@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
 use async_nats::client::RequestErrorKind;
 use async_nats::connection::State;
 use async_nats::jetstream::consumer::DeliverPolicy;
@@ -83,9 +83,9 @@ impl Connection {
         };
         let made = self.jetstream.create_consumer_on_stream(config, stream).await;
         let consumer = made.with_context(|| format!("cannot make a consumer on {stream}"))?;
-        let pending = consumer.cached_info().num_pending;
+        let (pending, name) = (consumer.cached_info().num_pending, consumer.cached_info().name.clone());
         let messages = consumer.messages().await.with_context(|| format!("cannot read {stream}"))?;
-        Ok(Reading { pending, records: messages.map(|message| delivered(message?)).boxed() })
+        Ok(Reading { pending, records: messages.map(move |message| delivered(message?, &name)).boxed() })
     }
 }
 
@@ -238,8 +238,11 @@ impl Broker for Connection {
     }
 }
 
-fn delivered(message: jetstream::Message) -> anyhow::Result<Record> {
+/// A message as it came by this consumer. The client makes one that was lost anew by itself, whether the stream is the same
+/// or not: whoever reads has to look at that first.
+fn delivered(message: jetstream::Message, consumer: &str) -> anyhow::Result<Record> {
     let info = message.info().map_err(|failed| anyhow!(failed)).context("a message without its place")?;
+    ensure!(info.consumer == consumer, "the consumer was made anew");
     let (sequence, pending) = (Sequence(info.stream_sequence), info.pending);
     let jetstream::Message { message, .. } = message;
     let headers = message.headers.unwrap_or_default();
