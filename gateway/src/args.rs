@@ -13,6 +13,7 @@ use crate::accounts::Accounts;
 use crate::api::auth::Door;
 use crate::feed::{DrawdownUnit, Feed, FeedKind, FirstStart};
 use crate::keys::Keys;
+use crate::status::Patience;
 
 /// The gateway: Redis and HTTP on one side, the mesh on the other.
 ///
@@ -52,6 +53,14 @@ pub struct GatewayArgs {
     /// How long an effective-policy document lives unless it is renewed; at least 3s
     #[arg(long, env = "FED_EFFECTIVE_TTL", default_value = "90s", value_name = "PERIOD")]
     pub effective_ttl: Period,
+
+    /// How long snapshots may be silent, once they came, before /health says so
+    #[arg(long, env = "FED_SNAPSHOT_SILENCE", default_value = "60s", value_name = "PERIOD")]
+    pub snapshot_silence: Period,
+
+    /// How long the system's health may be silent, once it came, before /health says so
+    #[arg(long, env = "FED_HEALTH_SILENCE", default_value = "10m", value_name = "PERIOD")]
+    pub health_silence: Period,
 
     /// Go on with a Redis whose maxmemory-policy is not noeviction: it may drop streams, and our position with them
     #[arg(long, env = "FED_ALLOW_EVICTION")]
@@ -138,6 +147,18 @@ impl GatewayArgs {
     /// Where a stream that was never read begins: by default nothing older than what may still loosen is read.
     pub fn first_start(&self) -> FirstStart {
         self.first_start.unwrap_or(FirstStart::Ago(self.max_event_age))
+    }
+
+    /// How long each feed may be silent. Models tell of themselves so rarely that their silence says nothing.
+    pub fn patience(&self) -> Vec<Patience> {
+        let keys = self.keys();
+        let feeds = [(FeedKind::Snapshot, self.snapshot_silence), (FeedKind::Health, self.health_silence)];
+        let patience = |(kind, period): (FeedKind, Period)| Patience {
+            kind,
+            stream: keys.stream(kind.event_type()),
+            period,
+        };
+        feeds.map(patience).into()
     }
 
     /// Who may call.

@@ -27,7 +27,7 @@ use crate::ingest::{self, Ingest};
 use crate::metrics::Metrics;
 use crate::redis_link::Redis;
 use crate::roles::Census;
-use crate::status::Status;
+use crate::status::{Patience, Status};
 use crate::stop::{Brake, Stops, TakeOver};
 use crate::view;
 
@@ -56,7 +56,7 @@ pub async fn serve(args: GatewayArgs, node: Node) -> anyhow::Result<()> {
     };
     serve_http(&args, listener, door, &node, api.clone());
     let wired = tokio::select! {
-        wired = look(&node) => wired,
+        wired = look(&node, args.patience()) => wired,
         () = node.shutdown.requested() => return Ok(()),
     };
     let (config, status) = match wired {
@@ -96,7 +96,7 @@ async fn listen(args: &GatewayArgs) -> anyhow::Result<TcpListener> {
 }
 
 /// What the mesh is and has come to.
-async fn look(node: &Node) -> anyhow::Result<(MeshConfig, Arc<Status>)> {
+async fn look(node: &Node, patience: Vec<Patience>) -> anyhow::Result<(MeshConfig, Arc<Status>)> {
     let found = node.admin.condition("mesh");
     found.open("waiting for NATS");
     node.nats.connected().await;
@@ -104,7 +104,7 @@ async fn look(node: &Node) -> anyhow::Result<(MeshConfig, Arc<Status>)> {
     let view = view::follow::watch(node, &config).await?;
     let roster = Roster::watch(&node.nats, &config, &node.shutdown).await?;
     let census = Census::watch(&node.nats, &node.shutdown).await?;
-    Ok((config, Arc::new(Status { view, census, roster })))
+    Ok((config, Arc::new(Status { view, census, roster, patience })))
 }
 
 /// What one gateway at a time does; all of them serve HTTP.

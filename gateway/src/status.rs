@@ -9,6 +9,7 @@ use proto::time::{Period, Time};
 use serde::Serialize;
 
 use crate::emit::encode::OutEntry;
+use crate::feed::FeedKind;
 use crate::keys::FEDERATION_HEALTH;
 use crate::roles::{Census, Serving};
 use crate::view::View;
@@ -25,6 +26,19 @@ pub struct Status {
     pub census: Census,
     /// Which roles are switched on.
     pub roster: Roster,
+    /// How long each feed may be silent.
+    pub patience: Vec<Patience>,
+}
+
+/// How long a feed may be silent once it was heard of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patience {
+    /// The feed.
+    pub kind: FeedKind,
+    /// Its stream.
+    pub stream: String,
+    /// How long.
+    pub period: Period,
 }
 
 /// One role's state.
@@ -62,6 +76,15 @@ impl RoleDetail {
     }
 }
 
+impl Patience {
+    /// What to tell of a feed whose latest entry is from then; nothing while that is young enough, or there never was one.
+    fn silence(&self, heard: Option<Time>, now: Time) -> Option<String> {
+        let (heard, period) = (heard?, self.period);
+        let is_silent = now.since(heard) > period;
+        is_silent.then(|| format!("silent since {heard}, expected an entry every {period}"))
+    }
+}
+
 impl Status {
     /// Every role of the mesh, and every other one that answers.
     pub fn roles(&self) -> BTreeMap<Role, RoleDetail> {
@@ -90,6 +113,13 @@ impl Status {
     /// What is amiss, by name; nothing when all is well. `open` is what this process itself waits for.
     pub fn amiss(&self, mut open: BTreeMap<String, String>, now: Time) -> BTreeMap<String, String> {
         open.extend(self.view.troubled_feeds());
+        for feed in &self.patience {
+            if let Some(told) = feed.silence(self.view.heard(&feed.stream), now) {
+                let all = open.remove(&format!("feed {}", feed.kind));
+                let all = all.map_or_else(|| told.clone(), |all| format!("{all}; {told}"));
+                open.insert(format!("feed {}", feed.kind), all);
+            }
+        }
         let neglected = self.neglected(now);
         if let Some(first) = neglected.first() {
             let told = format!("events of {} portfolios ({first} …) wait for a ruling", neglected.len());
@@ -127,5 +157,21 @@ impl Word {
     /// The word for what is amiss.
     pub fn of(amiss: &BTreeMap<String, String>) -> Self {
         if amiss.is_empty() { Self::Healthy } else { Self::Degraded }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feed_is_silent_once_it_was_heard_and_is_not_for_too_long() {
+        let at = Time::from_millis;
+        let stream = "quantum:stream:portfolio.snapshot_updated".to_owned();
+        let feed = Patience { kind: FeedKind::Snapshot, stream, period: Period::from_secs(60) };
+        assert_eq!(feed.silence(None, at(100_000)), None, "who never spoke is not silent");
+        assert_eq!(feed.silence(Some(at(40_000)), at(100_000)), None);
+        let told = feed.silence(Some(at(39_999)), at(100_000)).unwrap();
+        assert!(told.starts_with("silent since 1970-01-01T00:00:39.999Z"), "{told}");
     }
 }

@@ -72,6 +72,11 @@ impl View {
         self.read(State::troubled_feeds)
     }
 
+    /// The time of the latest entry of a stream of the backend that was ruled, or waits to be.
+    pub fn heard(&self, stream: &str) -> Option<Time> {
+        self.read(|state| state.heard(stream))
+    }
+
     /// Roles that did not answer in time again and again: arbiters do not ask them, but for a probe now and then.
     pub fn hung(&self) -> BTreeSet<Role> {
         self.read(State::hung)

@@ -168,7 +168,7 @@ impl Reader {
         match self.source.clone().look().await {
             // The client makes a consumer that was lost anew by itself, on whatever stream has the name then.
             Ok((identity, _)) if identity != self.source.identity => {
-                self.restart("the stream is another one")
+                self.restart("the stream is another one");
             }
             Ok((_, Some(last))) if last >= self.next => self.restart("there are messages that do not come"),
             Ok(_) => self.quiet = 0,

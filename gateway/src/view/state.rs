@@ -183,6 +183,13 @@ impl State {
         feeds
     }
 
+    /// The time of the latest entry of a stream that was ruled, or waits to be.
+    pub(super) fn heard(&self, stream: &str) -> Option<Time> {
+        let ruled = self.ledgers.values().filter_map(|ledger| ledger.ruled.entries.get(stream).copied());
+        let waits = self.awaited.iter().filter(|((_, of), _)| of == stream).map(|(_, awaited)| awaited.entry);
+        ruled.chain(waits).max().map(EntryId::time)
+    }
+
     fn meet(&mut self, portfolio: PortfolioId) {
         if self.met.len() < MAX_MET && !self.ledgers.contains_key(&portfolio) {
             self.met.insert(portfolio);

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use proto::decision::{Author, Priority};
 use proto::event::{Body, Event};
 use proto::hold::{Hold, Standing};
-use proto::id::{EventId, HoldId, RuleId, RulingHash};
+use proto::id::{EntryId, EventId, HoldId, RuleId, RulingHash};
 use proto::proposal::{Ask, Bound, Proposal};
 use proto::ruling::{Finding, Outcome, Ruling};
 use proto::subject::Stream;
@@ -194,6 +194,29 @@ async fn roles_are_switched_and_shown() -> Result<()> {
     assert_eq!(world.post("/api/federation/roles/cro/enable", &nothing).await?.0, 200);
     assert_eq!(world.post("/api/federation/roles/supervisor/disable", &nothing).await?.0, 403);
     assert_eq!(world.post("/api/federation/roles/ai-cro/disable", &nothing).await?.0, 404);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_fell_silent_is_told_of() -> Result<()> {
+    let world = World::start().await?;
+    let feed = "feed portfolio.snapshot_updated";
+    assert_eq!(world.get("/health").await?.1["why"][feed], Value::Null, "who never spoke is not silent");
+    let mut spoke = ruling(snapshot_event(&portfolio("alpha"), 1), 1, RulingHash::default(), Mode::Paused);
+    let stream = "quantum:stream:portfolio.snapshot_updated".to_owned();
+    spoke
+        .after
+        .ruled
+        .entries
+        .insert(stream, EntryId { millis: MONDAY.as_millis().unsigned_abs(), number: 0 });
+    world.append(&spoke).await?;
+    wait_for("the silence to be told", || async {
+        let (status, health) = world.get("/health").await?;
+        let told = health["why"][feed].as_str().unwrap_or_default().starts_with("silent since 2026-");
+        Ok((status == 200 && health["status"] == "degraded" && told).then_some(()))
+    })
+    .await?;
+    assert_eq!(world.get("/readyz").await?.0, 200, "operators are served all the same");
     Ok(())
 }
 

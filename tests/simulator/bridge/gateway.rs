@@ -65,7 +65,7 @@ async fn work(node: Node, backend: Arc<dyn Backend>) -> Result<()> {
     let view = view::follow::watch(&node, &config).await?;
     let roster = Roster::watch(&node.nats, &config, &node.shutdown).await?;
     let census = Census::watch(&node.nats, &node.shutdown).await?;
-    let status = Arc::new(Status { view: view.clone(), census, roster });
+    let status = Arc::new(Status { view: view.clone(), census, roster, patience: Vec::new() });
     let (keys, metrics) = (Keys::default(), Metrics::default());
     let options = ingest::Options {
         max_event_age: Period::from_secs(60),
