@@ -56,8 +56,13 @@ impl Nats {
     ///
     /// # Errors
     /// A file or address is not usable.
-    pub async fn connect_later(service: &str, args: &MeshArgs, admin: &Admin) -> anyhow::Result<Self> {
-        let client = connect::connect_later(service, args, admin).await?;
+    pub async fn connect_later(
+        service: &str,
+        args: &MeshArgs,
+        admin: &Admin,
+        shutdown: &Shutdown,
+    ) -> anyhow::Result<Self> {
+        let client = connect::connect_later(service, args, admin, shutdown).await?;
         Ok(Self::over(client, args.prefix.clone()))
     }
 

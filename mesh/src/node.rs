@@ -165,7 +165,7 @@ where
     info!(version = env!("CARGO_PKG_VERSION"), policy = %policy.revision(), "starting");
     let connecting = async {
         if A::STARTS_WITHOUT_NATS {
-            return Nats::connect_later(service, common, &admin).await;
+            return Nats::connect_later(service, common, &admin, shutdown).await;
         }
         Nats::connect(service, common, &admin, shutdown).await
     };

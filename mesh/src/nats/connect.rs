@@ -67,12 +67,21 @@ pub(super) async fn connect(
 }
 
 /// Connects whenever the server is there; returns at once.
-pub(super) async fn connect_later(service: &str, args: &MeshArgs, admin: &Admin) -> anyhow::Result<Client> {
+pub(super) async fn connect_later(
+    service: &str,
+    args: &MeshArgs,
+    admin: &Admin,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Client> {
     let servers = servers(&args.nats_url)?;
-    let watch = Watch::new(admin);
+    let identity = Identity::of_service(service);
+    let seed = args.nats_nkey.as_deref().map(seed).transpose()?;
+    let key = seed.as_ref().map_or_else(|| "no nkey".to_owned(), Seed::public_key);
+    let watch = Watch::new(admin, Refusals::watch(&identity, &key, admin, shutdown));
     watch.condition.open("not connected yet");
-    let options = options(service, args).await?.event_callback(move |event| watch.see(&event));
-    Ok(options.retry_on_initial_connect().connect(&servers[..]).await?)
+    let options = options(service, &identity, seed.as_ref(), args).await?;
+    let options = options.event_callback(move |event| watch.see(&event)).retry_on_initial_connect();
+    Ok(options.connect(&servers[..]).await?)
 }
 
 impl Watch {
