@@ -8,6 +8,7 @@ use async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE;
 use bytes::Bytes;
 use mesh::backoff::Backoff;
 use mesh::broker::Record;
+use mesh::crash::{self, Step};
 use mesh::nats::Nats;
 use mesh::planted::{self, Bug};
 use mesh::publish::{
@@ -133,6 +134,7 @@ impl Bailiff {
                     break;
                 }
             }
+            crash::at(Step::DecisionAnnounced);
         }
     }
 

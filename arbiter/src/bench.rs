@@ -12,6 +12,7 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 use futures::future::{Either, select};
 use mesh::broker::{NoReply, Reply};
+use mesh::crash::{self, Step};
 use mesh::nats::Nats;
 use mesh::shutdown::Shutdown;
 use proto::case::{Answer, Case, Cases, Opinion, ReviewCase, Verdict, Verdicts};
@@ -190,6 +191,7 @@ impl Desk {
     }
 
     async fn send(&self, batch: Vec<Ask>) {
+        crash::at(Step::RoleAsked);
         let answers = self.answers(&batch).await;
         for (index, ask) in batch.into_iter().enumerate() {
             let testimony = match &answers {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mesh::crash::{self, Step};
 use mesh::planted::{self, Bug};
 use proto::chain::Chain;
 use proto::event::Event;
@@ -82,6 +83,7 @@ impl Clerk {
         let sequence = docketed.sequence;
         self.settle(docketed).await?;
         self.slot.done(sequence);
+        crash::at(Step::EventDone);
         Ok(())
     }
 
@@ -91,6 +93,7 @@ impl Clerk {
         // The last event that was read stays open until the next is known: what lies between is another portfolio's.
         let mut open = from;
         self.is_behind = true;
+        crash::at(Step::CatchUpBegun);
         loop {
             let record = tokio::select! {
                 biased;
@@ -116,6 +119,7 @@ impl Clerk {
         }
         self.is_behind = false;
         self.slot.done(open);
+        crash::at(Step::CaughtUp);
         info!(portfolio = %self.portfolio, through = %open, "caught up");
         Ok(())
     }
@@ -191,6 +195,7 @@ impl Clerk {
             position.through = position.through.min(sequence);
         }
         let ruling = self.slot.court.hold(&terms, event, before, position, self.standing.chain.hash).await?;
+        crash::at(Step::Ruled);
         let bailiff = &self.slot.bailiff;
         let append = tracing::info_span!("append", otel.kind = "producer", messaging.system = "nats");
         let Appended::Won { sequence, hash } =
@@ -198,12 +203,14 @@ impl Clerk {
         else {
             return Ok(false);
         };
+        crash::at(Step::RulingAppended);
         self.standing.chain.fold(ruling.version, ruling.previous, hash);
         self.standing.last = sequence;
         log(&ruling);
         let age = self.slot.nats.clock.now().since(event.at);
         self.slot.metrics.ruled(&ruling, began.elapsed().as_secs_f64(), seconds(age));
         bailiff.announce(&ruling.decisions).await;
+        crash::at(Step::RulingAnnounced);
         self.standing.ledger = Some(ruling.after);
         self.set_timer();
         Ok(true)

@@ -8,6 +8,7 @@ use anyhow::anyhow;
 use court::Matter;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use mesh::crash::{self, Step};
 use mesh::roster::Roster;
 use proto::case::{Case, ReviewCase};
 use proto::decision::DecisionType;
@@ -42,6 +43,7 @@ impl Court {
         previous: RulingHash,
     ) -> anyhow::Result<Ruling> {
         let roles = self.hear(terms, event, before).await;
+        crash::at(Step::RolesHeard);
         let hearing = Hearing { roles, review: None };
         let mut matter = Matter { position, previous, event: event.clone(), before: before.clone(), hearing };
         matter.hearing.review = self.review(terms, &matter).await?;
@@ -96,7 +98,11 @@ impl Court {
         let proposals = guarded(|| court::for_review(terms, matter))?;
         let reviewer = terms.seats.iter().find(|(_, seat)| seat.reviews);
         match reviewer {
-            Some((role, _)) if !proposals.is_empty() => Ok(Some(self.opinion(role, matter, proposals).await)),
+            Some((role, _)) if !proposals.is_empty() => {
+                let opinion = self.opinion(role, matter, proposals).await;
+                crash::at(Step::ReviewHeard);
+                Ok(Some(opinion))
+            }
             Some(_) | None => Ok(None),
         }
     }

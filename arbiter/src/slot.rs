@@ -9,6 +9,7 @@ use anyhow::ensure;
 use mesh::admin::Condition;
 use mesh::backoff::Backoff;
 use mesh::broker::Record;
+use mesh::crash::{self, Step};
 use mesh::nats::Nats;
 use mesh::reader::Reader;
 use mesh::rulings::Head;
@@ -73,6 +74,7 @@ impl Slot {
         let _while_held = self.condition.passing();
         self.condition.open("reading RULINGS");
         let heads = self.heads().await?;
+        crash::at(Step::HeadsRead);
         if let Some(Ruling { portfolio, position, .. }) = self.foreign(&heads) {
             let why = format!("EVENTS was made anew: {portfolio} was ruled on another");
             return self.stand_still(&why, &position.stream).await;
@@ -121,6 +123,7 @@ impl Slot {
                 }
                 read = reader.next() => read?,
             };
+            crash::at(Step::EventRead);
             let Some(event) = self.event(&record) else { continue };
             let place = tokio::select! {
                 biased;
@@ -129,6 +132,7 @@ impl Slot {
             };
             let Record { sequence, headers, pending, .. } = record;
             clerks.hand_over(Docketed { sequence, event, headers, place });
+            crash::at(Step::EventDocketed);
             self.metrics.read(self.number.0, self.watermark().in_hand(), pending);
         }
     }

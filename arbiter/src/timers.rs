@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use mesh::crash::{self, Step};
 use mesh::nats::Nats;
 use mesh::publish::{OUTLAST_ELECTION, publish_until_stored, with_id};
 use mesh::shutdown::Shutdown;
@@ -67,6 +68,7 @@ impl Timers {
     }
 
     async fn publish(&self, nats: &Nats, slot: Slot, portfolio: PortfolioId, due: Time) {
+        crash::at(Step::TimerDue);
         let event = Event::clock_due(&portfolio, due);
         let span = tracing::info_span!("clock", portfolio = %portfolio, event = %event.id);
         mesh::trace::adopt_trace(&span, event.trace_id);
@@ -111,6 +113,7 @@ async fn publish(nats: &Nats, slot: Slot, event: &Event) -> anyhow::Result<()> {
     let mut headers = with_id(&event.id.to_string());
     mesh::trace::inject(&tracing::Span::current(), &mut headers);
     publish_until_stored(nats, &subject, &headers, &event.to_bytes()?.into(), OUTLAST_ELECTION).await?;
+    crash::at(Step::TimerStored);
     Ok(())
 }
 

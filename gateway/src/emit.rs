@@ -15,6 +15,7 @@ use anyhow::{Context, bail, ensure};
 use futures::FutureExt;
 use mesh::admin::Condition;
 use mesh::backoff::Backoff;
+use mesh::crash::{self, Step};
 use mesh::rulings::{Followed, Follower, follow};
 use mesh::streams::{MeshConfig, describe};
 use mesh::{Node, trace};
@@ -181,11 +182,13 @@ impl Emit {
         }
         let batch = batch.with_last_documents();
         let identity = self.config.identity(Stream::Rulings);
+        crash::at(Step::BatchReady);
         match session.downstream.write(identity, &batch).await? {
             Written::Done => {}
             Written::OtherStream => bail!(self.other_stream("another time")),
             Written::Behind => bail!("Redis lost what was written to it"),
         }
+        crash::at(Step::BatchWritten);
         session.through = batch.through;
         self.count(&batch);
         Ok(())
@@ -198,6 +201,7 @@ impl Emit {
         spans: &mut Vec<Span>,
         followed: Followed,
     ) -> anyhow::Result<()> {
+        crash::at(Step::RulingRead);
         let hash = RulingHash::of(&followed.bytes);
         let ruling = match followed.ruling {
             Ok(ruling) => ruling,
@@ -314,6 +318,8 @@ impl Emit {
         let mut ledgers = self.status.view.ledgers();
         ledgers.retain(|ledger| !neglected.contains(&ledger.portfolio));
         let documents: Result<Vec<Document>, _> = ledgers.iter().map(|ledger| Document::of(ledger)).collect();
-        downstream.renew(&documents?).await
+        downstream.renew(&documents?).await?;
+        crash::at(Step::DocumentsRenewed);
+        Ok(())
     }
 }

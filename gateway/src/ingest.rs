@@ -18,6 +18,7 @@ use anyhow::ensure;
 use mesh::Node;
 use mesh::admin::Condition;
 use mesh::backoff::Backoff;
+use mesh::crash::{self, Step};
 use mesh::streams::MeshConfig;
 use proto::id::EntryId;
 use proto::time::{Period, Time};
@@ -126,6 +127,9 @@ impl Ingest {
             }
             behind = batch.entries.len() == BATCH;
             let now = batch.now;
+            if !batch.entries.is_empty() {
+                crash::at(Step::EntriesRead);
+            }
             let taken = self.take(&mut session, batch).await;
             anchors.clone_from(&session.publisher.anchors);
             taken?;
@@ -198,6 +202,7 @@ impl Ingest {
             .map(|entry| {
                 let read = decode(&self.feed, &entry, &age);
                 self.count_defect(&read);
+                crash::at(Step::EntryDecoded);
                 (entry, read)
             })
             .collect();
@@ -207,6 +212,7 @@ impl Ingest {
         let known = if anybody { self.view.known() } else { BTreeSet::new() };
         let plan = plan::plan(&self.feed, session.after, &known, &read);
         session.publisher.publish(session.upstream.as_mut(), plan).await?;
+        crash::at(Step::EntriesStored);
         session.after = last;
         Ok(())
     }

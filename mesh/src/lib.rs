@@ -6,6 +6,7 @@ pub mod args;
 pub mod backoff;
 pub mod broker;
 pub mod clock;
+pub mod crash;
 pub mod identity;
 pub mod lease;
 mod log;

@@ -146,6 +146,32 @@ impl Mesh {
         child.wait(GRACE).await
     }
 
+    /// Asks a process to end (SIGTERM), and does not wait.
+    ///
+    /// # Errors
+    /// No such process runs.
+    pub fn ask_to_end(&mut self, name: &str) -> Result<()> {
+        self.child(name)?.signal(Signal::TERM)
+    }
+
+    /// Waits until a process ends by itself.
+    ///
+    /// # Errors
+    /// No such process runs, or it still does after `patience`.
+    pub async fn end_of(&mut self, name: &str, patience: Duration) -> Result<ExitStatus> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child(name)?.ended()? {
+                self.take(name)?;
+                return Ok(status);
+            }
+            if Instant::now() > deadline {
+                bail!("{name} still runs after {patience:?}");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Halts a process where it stands (SIGSTOP): it keeps its connections and does nothing.
     ///
     /// # Errors
@@ -179,13 +205,22 @@ impl Mesh {
     /// # Errors
     /// It runs already, there is no service of this name, or it cannot be started.
     pub fn spawn_one(&mut self, name: &str) -> Result<()> {
+        self.spawn_with(name, &[])
+    }
+
+    /// The same, with environment variables of its own.
+    ///
+    /// # Errors
+    /// As those of [`Mesh::spawn_one`].
+    pub fn spawn_with(&mut self, name: &str, env: &[(&str, &str)]) -> Result<()> {
         if self.children.contains_key(name) {
             bail!("{name} runs already");
         }
-        let spec = match self.setup.ports.get(name) {
+        let mut spec = match self.setup.ports.get(name) {
             Some((server, port)) => self.setup.server(*server, *port)?,
             None => self.setup.service(name, Service::of_process(name)?)?,
         };
+        spec.env.extend(env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         // An address from before would be somebody else's by now.
         match std::fs::remove_file(self.setup.admin_file(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),

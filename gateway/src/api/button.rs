@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use mesh::crash::{self, Step};
 use mesh::nats::Nats;
 use proto::effective::Effective;
 use proto::event::Event;
@@ -98,7 +99,9 @@ impl Button {
     pub(super) async fn stop(&self, order: &Event, seen: Option<&Ledger>) -> Result<Outcome, Problem> {
         let told = async {
             let stop = self.stops.on(order, seen)?;
+            crash::at(Step::StopMade);
             self.brake.stop(&stop).await?;
+            crash::at(Step::StopTold);
             anyhow::Ok(stop)
         };
         match told.await {

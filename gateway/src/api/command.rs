@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
+use mesh::crash::{self, Step};
 use mesh::nats::Nats;
 use mesh::publish::{Stored, publish_until_stored, with_id};
 use mesh::streams::MeshConfig;
@@ -151,6 +152,7 @@ impl Commander {
             publish_until_stored(&self.nats, &subject, headers, &Bytes::from(payload), patience).await;
         match stored {
             Ok(stored) => {
+                crash::at(Step::OrderStored);
                 if let Stored::Duplicate(sequence) = stored {
                     self.expect_same(event, sequence).await?;
                 }

@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use async_nats::HeaderMap;
 use bytes::Bytes;
 use futures::{TryStreamExt, stream};
+use mesh::crash::{self, Step};
 use mesh::nats::Nats;
 use mesh::publish::{OUTLAST_ELECTION, Stored, publish_until_stored, with_id};
 use mesh::trace;
@@ -78,6 +79,7 @@ impl Publisher {
         let payload = Bytes::from(event.to_bytes().context("an event has no JSON form")?);
         let stored = publish_until_stored(&self.nats, &subject, &headers, &payload, OUTLAST_ELECTION).await;
         let stored = stored.with_context(|| format!("cannot publish event {}", event.id))?;
+        crash::at(Step::EventStored);
         self.anchor(stored, message_id(&event))?;
         self.view.expect(&event, self.nats.clock.now());
         self.note(&event, stored);
@@ -132,7 +134,9 @@ impl Publisher {
             return Ok(());
         }
         upstream.write_letter(letter).await?;
+        crash::at(Step::LetterTold);
         self.store_letter(letter).await?;
+        crash::at(Step::LetterStored);
         self.last_letter = Some(letter.entry);
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use mesh::Node;
+use mesh::crash::{self, Step};
 use mesh::publish::{OUTLAST_ELECTION, publish_until_stored, with_id};
 use mesh::streams::MeshConfig;
 use proto::event::Event;
@@ -59,6 +60,7 @@ impl TakeOver {
             match self.view.ledger(portfolio) {
                 Some(ledger) if self.view.has_ruled(portfolio, order.id) => {
                     self.brake.forget(&order, ledger.version).await?;
+                    crash::at(Step::StopForgotten);
                     info!(%portfolio, event_id = %order.id, "the court has taken a freeze over");
                 }
                 Some(_) | None => self.hand_over(&order).await?,
@@ -75,6 +77,7 @@ impl TakeOver {
         let headers = with_id(&order.id.to_string());
         let stored = publish_until_stored(nats, &subject, &headers, &payload, OUTLAST_ELECTION).await;
         stored.with_context(|| format!("order {}", order.id))?;
+        crash::at(Step::StopHandedOver);
         self.view.expect(order, nats.clock.now());
         Ok(())
     }

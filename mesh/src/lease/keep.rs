@@ -19,6 +19,7 @@ use super::{Group, Lease, Replica};
 use crate::Node;
 use crate::admin::{Admin, Condition};
 use crate::broker::Record;
+use crate::crash::{self, Step};
 use crate::reader::Reader;
 use crate::shutdown::Shutdown;
 use crate::streams::MeshConfig;
@@ -152,6 +153,7 @@ where
 
     fn begin(&mut self, lease: Lease) {
         info!(%lease, "lease taken");
+        crash::at(Step::LeaseTaken);
         let shutdown = self.shutdown.child();
         let task = AbortOnDropHandle::new(tokio::spawn((self.work)(&lease, shutdown.clone())));
         self.works.insert(lease, Running { shutdown, task });
@@ -173,6 +175,7 @@ where
         if !told {
             bail!("the work of lease {lease} ended by itself");
         }
+        crash::at(Step::LeaseWorkEnded);
         info!(%lease, "lease given back");
         Ok(self.holder.finished(lease, self.began.elapsed()))
     }

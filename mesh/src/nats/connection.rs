@@ -23,6 +23,7 @@ use tracing::warn;
 
 use super::REQUEST_TIMEOUT;
 use crate::broker::{Broker, NoReply, Reading, Record, Reply};
+use crate::crash::{self, Step};
 use crate::publish::{NotStored, Stored};
 use crate::streams::Description;
 
@@ -98,6 +99,7 @@ impl Broker for Connection {
     ) -> BoxFuture<'_, Result<Stored, NotStored>> {
         async move {
             let sent = self.jetstream.publish_with_headers(subject, headers, payload).await;
+            crash::at(Step::MessageSent);
             let acked = match sent {
                 Ok(sent) => sent.await,
                 Err(failed) => Err(failed),
