@@ -14,6 +14,7 @@ use mesh::planted::{self, Bug};
 use mesh::publish::{
     ACK_TIMEOUT, NotStored, OUTLAST_ELECTION, Stored, publish_acked, publish_until_stored, with_id,
 };
+use mesh::rulings::HASH;
 use proto::decision::Decision;
 use proto::id::{RulingHash, Sequence, Slot};
 use proto::ruling::Ruling;
@@ -63,7 +64,7 @@ impl Bailiff {
     ) -> anyhow::Result<Appended> {
         let bytes = Bytes::from(ruling.to_bytes().context("a ruling has no JSON form")?);
         let subject = self.nats.subjects.ruling(slot, &ruling.portfolio);
-        let headers = headers(ruling, last);
+        let headers = headers(ruling, &bytes, last);
         let mut backoff = Backoff::new(Duration::from_millis(50), LONGEST_PAUSE);
         if planted::is(Bug::AnnouncedBeforeRuled) {
             self.announce(&ruling.decisions).await;
@@ -166,10 +167,11 @@ fn missing<'a>(head: &'a Ruling, last: Option<&Decision>) -> &'a [Decision] {
     }
 }
 
-fn headers(ruling: &Ruling, last: Sequence) -> HeaderMap {
+fn headers(ruling: &Ruling, bytes: &[u8], last: Sequence) -> HeaderMap {
     // Rivals for one place in the chain share the id; a void ruling of that version follows another one and does not.
     let Ruling { portfolio, version, previous, .. } = ruling;
     let mut headers = with_id(&format!("{portfolio}.{version}.{previous}"));
+    headers.insert(HASH, RulingHash::of(bytes).to_string().as_str());
     if !planted::is(Bug::NothingExpectedAndUnclearIsLost) {
         headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, last.to_string().as_str());
     }

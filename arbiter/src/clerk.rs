@@ -166,7 +166,7 @@ impl Clerk {
             if self.round(sequence, &event).instrument(span).await? {
                 return Ok(());
             }
-            let head = self.slot.head(&self.portfolio).await;
+            let head = self.slot.head(&self.portfolio).await?;
             if let Some(head) = &head {
                 // Whoever ruled may have stopped before its decisions were out, and what follows would hide that.
                 self.slot.announce_missing(&head.ruling).await;

@@ -34,6 +34,8 @@ struct State {
     /// What the clerk read by itself: the slot's reader comes by it later.
     read_by_clerk: Sequence,
     closed: bool,
+    /// Nobody rules what comes.
+    halted: bool,
 }
 
 /// What is in EVENTS only.
@@ -66,6 +68,12 @@ pub(crate) enum Next {
 }
 
 impl Docket {
+    /// The docket of a portfolio that cannot be taken up: the first event that comes stays open, and nothing is kept.
+    pub(crate) fn halted() -> Self {
+        let state = State { halted: true, ..State::default() };
+        Self { state: Mutex::new(state), changed: Notify::new() }
+    }
+
     /// Hands over the event that the slot's reader read last; at most `max` wait. `open` is told of it, before the clerk
     /// can get it, when it has to stay open until it is ruled.
     pub(crate) fn hand_over(&self, docketed: Docketed, max: usize, open: impl FnOnce(Sequence)) -> Handed {
@@ -79,7 +87,7 @@ impl Docket {
             return Handed::Dropped;
         }
         open(sequence);
-        let handed = if state.waiting.len() < max {
+        let handed = if state.waiting.len() < max && !state.halted {
             state.waiting.push_back(docketed);
             Handed::Waits
         } else {

@@ -113,6 +113,7 @@ impl Slots {
             queue_max: self.args.queue_max(),
             in_flight: Arc::new(Semaphore::new(self.args.in_flight_max())),
             watermark: Mutex::default(),
+            halted: Mutex::default(),
         })
     }
 }

@@ -32,6 +32,7 @@ struct Inner {
     conflicts: Family<ByRole, Counter>,
     holds: Family<ByPortfolio, Gauge>,
     frozen: Family<ByPortfolio, Gauge>,
+    halted: Family<ByPortfolio, Gauge>,
     mode: Family<ByMode, Gauge>,
     profile: Family<ByProfile, Gauge>,
     slot_in_hand: Family<BySlot, Gauge>,
@@ -107,6 +108,7 @@ impl Default for Inner {
             conflicts: Family::default(),
             holds: Family::default(),
             frozen: Family::default(),
+            halted: Family::default(),
             mode: Family::default(),
             profile: Family::default(),
             slot_in_hand: Family::default(),
@@ -146,6 +148,7 @@ impl Inner {
     fn register_standing(&self, to: &mut Registry) {
         to.register("fed_holds", "Standing holds", self.holds.clone());
         to.register("fed_frozen", "1 while trading is frozen", self.frozen.clone());
+        to.register("fed_portfolio_halted", "1 while nobody can rule on it", self.halted.clone());
         to.register("fed_mode", "1 for the mode in effect", self.mode.clone());
         to.register("fed_profile", "1 for the capital profile in effect", self.profile.clone());
     }
@@ -186,6 +189,11 @@ impl Metrics {
     /// Counts how often reading has to begin anew.
     pub(crate) fn reader_restarts(&self) -> &Counter {
         &self.inner.reader_restarts
+    }
+
+    /// Nobody can rule on a portfolio.
+    pub(crate) fn halted(&self, portfolio: &PortfolioId) {
+        self.inner.halted.get_or_create(&ByPortfolio { portfolio: portfolio.to_string() }).set(1);
     }
 
     /// How many of a slot's retained rulings do not count.
@@ -263,6 +271,7 @@ impl Metrics {
         for portfolio in portfolios.map(PortfolioId::to_string) {
             inner.holds.remove(&ByPortfolio { portfolio: portfolio.clone() });
             inner.frozen.remove(&ByPortfolio { portfolio: portfolio.clone() });
+            inner.halted.remove(&ByPortfolio { portfolio: portfolio.clone() });
             for mode in Mode::ALL {
                 inner.mode.remove(&ByMode { portfolio: portfolio.clone(), mode: mode.as_str() });
             }

@@ -12,7 +12,7 @@ use mesh::broker::Record;
 use mesh::crash::{self, Step};
 use mesh::nats::Nats;
 use mesh::reader::Reader;
-use mesh::rulings::Head;
+use mesh::rulings::{Damage, Head, Heads};
 use mesh::shutdown::Shutdown;
 use mesh::streams::MeshConfig;
 use proto::event::Event;
@@ -54,6 +54,8 @@ pub(crate) struct Slot {
     pub(crate) queue_max: usize,
     pub(crate) in_flight: Arc<Semaphore>,
     pub(crate) watermark: Mutex<Watermark>,
+    /// The portfolios that cannot go on, and why.
+    pub(crate) halted: Mutex<BTreeMap<PortfolioId, String>>,
 }
 
 /// The clerks of a slot at work.
@@ -73,7 +75,7 @@ impl Slot {
         // Whatever ends this work, the slot is then another's to be ready for.
         let _while_held = self.condition.passing();
         self.condition.open("reading RULINGS");
-        let heads = self.heads().await?;
+        let Heads { heads, damaged, .. } = self.heads().await?;
         crash::at(Step::HeadsRead);
         if let Some(Ruling { portfolio, position, .. }) = self.foreign(&heads) {
             let why = format!("EVENTS was made anew: {portfolio} was ruled on another");
@@ -92,6 +94,7 @@ impl Slot {
             clerks.open(portfolio, Some(head));
         }
         self.condition.hold();
+        damaged.into_iter().for_each(|(portfolio, damage)| clerks.halt(portfolio, &damage.into()));
         let ended = tokio::select! {
             biased;
             ended = self.read(&mut clerks, through) => ended,
@@ -186,16 +189,20 @@ impl Slot {
 
     /// A portfolio cannot go on; the others do.
     pub(crate) fn halted(&self, portfolio: &PortfolioId, failed: &anyhow::Error) {
-        self.condition.open(format!("portfolio {portfolio} halted: {failed:#}"));
+        self.metrics.halted(portfolio);
+        let mut halted = self.halted.lock().unwrap_or_else(PoisonError::into_inner);
+        halted.insert(portfolio.clone(), format!("portfolio {portfolio} halted: {failed:#}"));
+        let all: Vec<&str> = halted.values().map(String::as_str).collect();
+        self.condition.open(all.join("; "));
     }
 
     /// Reads where every portfolio stands in the log; asks until there is an answer or shutdown is requested.
-    async fn heads(&self) -> anyhow::Result<BTreeMap<PortfolioId, Head>> {
+    async fn heads(&self) -> anyhow::Result<Heads> {
         let mut backoff = Backoff::usual();
         loop {
             let read = tokio::select! {
                 biased;
-                () = self.shutdown.requested() => return Ok(BTreeMap::new()),
+                () = self.shutdown.requested() => return Ok(Heads::default()),
                 read = mesh::rulings::heads(&self.nats, self.number) => read,
             };
             match read {
@@ -203,7 +210,7 @@ impl Slot {
                     for (subject, count) in &read.unreadable {
                         error!(subject, count, "messages in RULINGS that are no ruling; they count as void");
                     }
-                    return Ok(read.heads);
+                    return Ok(read);
                 }
                 Err(failed) => warn!(slot = %self.number, "RULINGS cannot be read: {failed:#}"),
             }
@@ -221,11 +228,15 @@ impl Slot {
     }
 
     /// Reads where one portfolio stands in the log; asks until there is an answer.
-    pub(crate) async fn head(&self, portfolio: &PortfolioId) -> Option<Head> {
+    ///
+    /// # Errors
+    /// Its rulings are damaged.
+    pub(crate) async fn head(&self, portfolio: &PortfolioId) -> anyhow::Result<Option<Head>> {
         let mut backoff = Backoff::usual();
         loop {
             match mesh::rulings::head(&self.nats, self.number, portfolio).await {
-                Ok(head) => return head,
+                Ok(head) => return Ok(head),
+                Err(damaged) if damaged.is::<Damage>() => return Err(damaged),
                 Err(failed) => warn!(slot = %self.number, "RULINGS cannot be read: {failed:#}"),
             }
             backoff.wait().await;
@@ -276,6 +287,13 @@ impl Clerks {
         self.working.spawn(clerk.work(Arc::clone(&docket)));
         self.dockets.insert(portfolio, Arc::clone(&docket));
         docket
+    }
+
+    /// A portfolio that cannot be taken up: its events stay open, and the others go on.
+    fn halt(&mut self, portfolio: PortfolioId, failed: &anyhow::Error) {
+        error!(%portfolio, "this portfolio halts: {failed:#}");
+        self.slot.halted(&portfolio, failed);
+        self.dockets.insert(portfolio, Arc::new(Docket::halted()));
     }
 
     /// A place for one more event. Where none comes free in time, the portfolio with the most that waits is parked: it may

@@ -16,7 +16,7 @@ use futures::FutureExt;
 use mesh::admin::Condition;
 use mesh::backoff::Backoff;
 use mesh::crash::{self, Step};
-use mesh::rulings::{Followed, Follower, follow};
+use mesh::rulings::{Damage, Followed, Follower, follow};
 use mesh::streams::{MeshConfig, describe};
 use mesh::{Node, trace};
 use proto::chain::{Chain, Link};
@@ -202,6 +202,10 @@ impl Emit {
         followed: Followed,
     ) -> anyhow::Result<()> {
         crash::at(Step::RulingRead);
+        if self.status.view.passes_over(&self.node.nats.subjects, &followed) {
+            batch.pass(followed.sequence);
+            return Ok(());
+        }
         let hash = RulingHash::of(&followed.bytes);
         let ruling = match followed.ruling {
             Ok(ruling) => ruling,
@@ -237,11 +241,21 @@ impl Emit {
     ) -> anyhow::Result<bool> {
         match fold.take(ruling, hash) {
             Standing::Counts => return Ok(true),
-            Standing::Void => self.check_log(&ruling.portfolio, fold.chain(&ruling.portfolio)).await?,
+            Standing::Void => {
+                if !self.is_held(&ruling.portfolio, fold.chain(&ruling.portfolio)).await? {
+                    return Ok(false);
+                }
+            }
             Standing::Ahead => {
                 let before = fold.chain(&ruling.portfolio).version;
                 let taken_up =
-                    take_up(&self.node.nats, self.config.slots, fold, ruling, sequence, hash).await?;
+                    match take_up(&self.node.nats, self.config.slots, fold, ruling, sequence, hash).await {
+                        Err(failed) if failed.is::<Damage>() => {
+                            self.status.view.halt(ruling.portfolio.clone(), failed.to_string());
+                            return Ok(false);
+                        }
+                        taken_up => taken_up?,
+                    };
                 let after = fold.chain(&ruling.portfolio).version;
                 if after != before && before.0 > 0 {
                     let portfolio = &ruling.portfolio;
@@ -258,17 +272,15 @@ impl Emit {
         Ok(false)
     }
 
-    /// A void ruling lost to one that counts, unless it is the log that lost the one that was told.
-    async fn check_log(&self, portfolio: &PortfolioId, told: Chain) -> anyhow::Result<()> {
+    /// A void ruling lost to one that counts, unless it is the log that lost the one that was told: then its portfolio halts.
+    async fn is_held(&self, portfolio: &PortfolioId, told: Chain) -> anyhow::Result<bool> {
         let held = told.version.0 == 0 || holds(&self.node.nats, &self.config, portfolio, told).await?;
         let version = told.version;
-        ensure!(
-            held,
-            "RULINGS lost ruling {version} of {portfolio}, which Redis was told, and went on without it. A person has to \
-             look; {}",
-            self.how_to_go_on()
-        );
-        Ok(())
+        if !held {
+            let why = format!("RULINGS lost ruling {version}, which Redis was told, and went on without it");
+            self.status.view.halt(portfolio.clone(), why);
+        }
+        Ok(held)
     }
 
     /// A message that cannot be read is passed over, unless it is the ruling that the chain goes on with.
@@ -315,8 +327,11 @@ impl Emit {
         if !neglected.is_empty() {
             error!(portfolios = ?neglected, "nobody rules on their events: their documents are not renewed");
         }
+        let halted = self.status.view.halted();
+        let is_governed =
+            |portfolio: &PortfolioId| !neglected.contains(portfolio) && !halted.contains_key(portfolio);
         let mut ledgers = self.status.view.ledgers();
-        ledgers.retain(|ledger| !neglected.contains(&ledger.portfolio));
+        ledgers.retain(|ledger| is_governed(&ledger.portfolio));
         let documents: Result<Vec<Document>, _> = ledgers.iter().map(|ledger| Document::of(ledger)).collect();
         downstream.renew(&documents?).await?;
         crash::at(Step::DocumentsRenewed);

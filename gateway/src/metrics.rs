@@ -48,6 +48,8 @@ pub const ROLE_ENABLED: &str = "fed_gateway_role_enabled";
 pub const ROLE_REPLICAS: &str = "fed_gateway_role_replicas";
 /// Frozen portfolios.
 pub const FROZEN: &str = "fed_gateway_frozen_portfolios";
+/// Portfolios whose rulings are damaged: nothing of them is told.
+pub const HALTED: &str = "fed_gateway_halted_portfolios";
 /// Standing holds.
 pub const HOLDS: &str = "fed_gateway_holds";
 /// Operators' commands, by order and outcome.
@@ -186,6 +188,8 @@ pub struct Metrics {
     pub role_replicas: Family<OfRole, Gauge>,
     /// See [`FROZEN`].
     pub frozen: Gauge,
+    /// See [`HALTED`].
+    pub halted: Gauge,
     /// See [`HOLDS`].
     pub holds: Gauge,
     /// See [`COMMANDS`].
@@ -213,6 +217,7 @@ impl Default for Metrics {
             role_enabled: Family::default(),
             role_replicas: Family::default(),
             frozen: Gauge::default(),
+            halted: Gauge::default(),
             holds: Gauge::default(),
             commands: Family::default(),
         }
@@ -265,6 +270,7 @@ impl Metrics {
             registry.register(ROLE_ENABLED, "1 while a role is switched on", self.role_enabled.clone());
             registry.register(ROLE_REPLICAS, "Replicas of a role that answer", self.role_replicas.clone());
             registry.register(FROZEN, "Frozen portfolios", self.frozen.clone());
+            registry.register(HALTED, "Portfolios whose rulings are damaged", self.halted.clone());
             registry.register(HOLDS, "Standing holds", self.holds.clone());
             registry.register(COMMANDS, "Operators' commands, by order and outcome", self.commands.clone());
         });

@@ -125,6 +125,14 @@ impl Status {
             let told = format!("events of {} portfolios ({first} …) wait for a ruling", neglected.len());
             open.insert("arbiter".to_owned(), told);
         }
+        let halted = self.view.halted();
+        if !halted.is_empty() {
+            let told: Vec<String> = halted
+                .iter()
+                .map(|(portfolio, why)| format!("portfolio {portfolio} halted: {why}"))
+                .collect();
+            open.insert("rulings".to_owned(), told.join("; "));
+        }
         let hung = self.view.hung();
         for (role, detail) in self.roles() {
             if !detail.enabled {

@@ -7,13 +7,16 @@ mod state;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use mesh::rulings::Followed;
 use proto::decision::Decision;
 use proto::event::Event;
 use proto::id::{DecisionId, EventId, HoldId, PortfolioId, Role, Sequence};
 use proto::ledger::Ledger;
 use proto::ruling::{Position, Ruling};
+use proto::subject::Subjects;
 use proto::time::Time;
 use tokio::sync::watch;
+use tracing::error;
 
 use crate::feed::FeedKind;
 use filter::Filter;
@@ -58,6 +61,33 @@ impl View {
     /// Portfolios with an event that has waited for its ruling since before this time: nobody governs them.
     pub fn neglected(&self, before: Time) -> BTreeSet<PortfolioId> {
         self.read(|state| state.neglected(before))
+    }
+
+    /// A portfolio's rulings are damaged: what comes of it is not taken any more.
+    pub fn halt(&self, portfolio: PortfolioId, why: String) {
+        if !self.is_halted(&portfolio) {
+            error!(%portfolio, "this portfolio halts: {why}");
+            self.change(|state| state.halt(portfolio, why));
+        }
+    }
+
+    /// Whether a portfolio's rulings are damaged.
+    pub fn is_halted(&self, portfolio: &PortfolioId) -> bool {
+        self.read(|state| state.halted().contains_key(portfolio))
+    }
+
+    /// Whether a ruling is not to be taken: its portfolio's rulings are damaged, or this one shows that they are.
+    pub fn passes_over(&self, subjects: &Subjects, followed: &Followed) -> bool {
+        let Some((_, portfolio)) = subjects.parse_ruling(&followed.subject) else { return false };
+        if let Some(damage) = followed.damage() {
+            self.halt(portfolio.clone(), damage.to_string());
+        }
+        self.is_halted(&portfolio)
+    }
+
+    /// The portfolios whose rulings are damaged, and how.
+    pub fn halted(&self) -> BTreeMap<PortfolioId, String> {
+        self.read(|state| state.halted().clone())
     }
 
     /// Takes note of what is amiss with a feed, or that nothing is any more.

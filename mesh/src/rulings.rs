@@ -26,6 +26,28 @@ use crate::streams::MeshConfig;
 /// How long the next retained ruling may take before reading fails and is begun anew by the caller.
 const STALLED: Duration = Duration::from_secs(5);
 
+/// The header that names the hash of a ruling's bytes: bytes that were changed afterwards do not fit it.
+pub const HASH: &str = "Fed-Ruling-Hash";
+
+/// A ruling was changed or lost after it was stored: its portfolio cannot go on, and a person has to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// The bytes are not those that its header names.
+    #[error("the ruling at {0} in RULINGS is not what was stored there")]
+    Altered(Sequence),
+    /// It follows none that is there, though that has to be.
+    #[error("the ruling at {0} in RULINGS follows one that was changed or lost")]
+    Orphan(Sequence),
+}
+
+impl Damage {
+    /// What shows of it in one message by itself. A ruling without the header is older than the header.
+    pub fn of(sequence: Sequence, headers: &HeaderMap, payload: &[u8]) -> Option<Self> {
+        let named = headers.get(HASH)?;
+        (named.as_str() != RulingHash::of(payload).to_string()).then_some(Self::Altered(sequence))
+    }
+}
+
 /// The end of a portfolio's rulings.
 #[derive(Debug, Clone)]
 pub struct Head {
@@ -46,6 +68,8 @@ pub struct Head {
 pub struct Heads {
     /// By portfolio.
     pub heads: BTreeMap<PortfolioId, Head>,
+    /// The portfolios that have no head because their rulings are damaged.
+    pub damaged: BTreeMap<PortfolioId, Damage>,
     /// Messages of the slot that are no rulings that this build reads, by subject.
     pub unreadable: BTreeMap<String, u64>,
 }
@@ -73,6 +97,13 @@ pub struct Follower(Reader);
 pub fn follow(nats: &Nats, config: &MeshConfig, from: Sequence) -> Follower {
     let (stream, all) = (nats.subjects.stream(Stream::Rulings), nats.subjects.of_stream(Stream::Rulings));
     Follower(Reader::new(nats, stream, config.identity(Stream::Rulings), all, from))
+}
+
+impl Followed {
+    /// What shows of damage in it.
+    pub fn damage(&self) -> Option<Damage> {
+        Damage::of(self.sequence, &self.headers, &self.bytes)
+    }
 }
 
 impl Follower {
@@ -104,10 +135,13 @@ pub async fn heads(nats: &Nats, slot: Slot) -> anyhow::Result<Heads> {
 /// Folds all retained rulings of one portfolio.
 ///
 /// # Errors
-/// RULINGS cannot be read now.
+/// RULINGS cannot be read now; or, for good, the portfolio's [`Damage`].
 pub async fn head(nats: &Nats, slot: Slot, portfolio: &PortfolioId) -> anyhow::Result<Option<Head>> {
     let mut read = heads_of(nats, &nats.subjects.ruling(slot, portfolio)).await?;
-    Ok(read.heads.remove(portfolio))
+    match read.damaged.remove(portfolio) {
+        Some(damage) => Err(damage.into()),
+        None => Ok(read.heads.remove(portfolio)),
+    }
 }
 
 async fn heads_of(nats: &Nats, filter: &str) -> anyhow::Result<Heads> {
@@ -130,6 +164,7 @@ async fn heads_of(nats: &Nats, filter: &str) -> anyhow::Result<Heads> {
 struct Folding {
     portfolios: BTreeMap<PortfolioId, Vec<Candidate>>,
     last: BTreeMap<PortfolioId, Sequence>,
+    damaged: BTreeMap<PortfolioId, Damage>,
     unreadable: BTreeMap<String, u64>,
 }
 
@@ -141,6 +176,10 @@ impl Folding {
             return;
         };
         self.last.insert(portfolio.clone(), record.sequence);
+        if let Some(damage) = Damage::of(record.sequence, &record.headers, &record.payload) {
+            self.damaged.entry(portfolio).or_insert(damage);
+            return;
+        }
         match serde_json::from_slice::<Link>(&record.payload) {
             Ok(Link { portfolio: named, version, previous }) if named == portfolio => {
                 let hash = RulingHash::of(&record.payload);
@@ -156,9 +195,15 @@ impl Folding {
     }
 
     /// Reads each head whole.
-    async fn finish(self, nats: &Nats) -> anyhow::Result<Heads> {
+    async fn finish(mut self, nats: &Nats) -> anyhow::Result<Heads> {
         let mut heads = BTreeMap::new();
         for (portfolio, retained) in self.portfolios {
+            if let Some(orphan) = fold::orphan(&retained) {
+                self.damaged.entry(portfolio.clone()).or_insert(Damage::Orphan(orphan));
+            }
+            if self.damaged.contains_key(&portfolio) {
+                continue;
+            }
             let Some((index, void)) = fold::head(&retained) else { continue };
             let Some(Candidate { sequence, version, hash, .. }) = retained.get(index).copied() else {
                 continue;
@@ -168,7 +213,7 @@ impl Folding {
             let chain = Chain { version, hash };
             heads.insert(portfolio, Head { chain, sequence, last_on_subject, void, ruling });
         }
-        Ok(Heads { heads, unreadable: self.unreadable })
+        Ok(Heads { heads, damaged: self.damaged, unreadable: self.unreadable })
     }
 }
 

@@ -173,6 +173,51 @@ async fn the_head_is_the_fold_of_the_log_and_void_rulings_do_not_count() {
 }
 
 #[tokio::test]
+async fn a_portfolio_with_a_ruling_that_was_changed_or_lost_has_no_head_and_the_others_do() {
+    let server = Server::start();
+    let nats = provisioned(&server).await;
+    let config = check(&nats).await.unwrap();
+    let named = |bytes: &[u8]| {
+        let mut headers = HeaderMap::new();
+        headers.insert(rulings::HASH, RulingHash::of(bytes).to_string().as_str());
+        headers
+    };
+    let append = async |portfolio: &PortfolioId, headers: HeaderMap, bytes: Vec<u8>| {
+        let subject = nats.subjects.ruling(portfolio.slot(config.slots), portfolio);
+        publish_acked(&nats, subject, headers, bytes.into(), PATIENCE).await.unwrap().sequence()
+    };
+    let of = |portfolio: &PortfolioId, version: u64, previous: RulingHash| {
+        Ruling { portfolio: portfolio.clone(), ..ruling(version, previous, version) }.to_bytes().unwrap()
+    };
+    let [sound, altered, lost]: [PortfolioId; 3] = ["sound", "altered", "lost"].map(|id| id.parse().unwrap());
+    for portfolio in [&sound, &altered, &lost] {
+        let mut previous = RulingHash::default();
+        for version in 1..=4 {
+            let bytes = of(portfolio, version, previous);
+            previous = RulingHash::of(&bytes);
+            let mut stored = bytes.clone();
+            if portfolio == &altered && version == 4 {
+                // One bit of the last: nothing follows it that could tell.
+                *stored.last_mut().unwrap() ^= 1;
+            }
+            if portfolio != &lost || version != 3 {
+                append(portfolio, named(&bytes), stored).await;
+            }
+        }
+    }
+    for (portfolio, damage) in [(&altered, "is not what was stored there"), (&lost, "was changed or lost")] {
+        let slot = portfolio.slot(config.slots);
+        let heads = rulings::heads(&nats, slot).await.unwrap();
+        assert!(heads.damaged[portfolio].to_string().ends_with(damage), "{heads:?}");
+        assert!(!heads.heads.contains_key(portfolio));
+        let failed = rulings::head(&nats, slot, portfolio).await.unwrap_err();
+        assert!(failed.is::<rulings::Damage>(), "{failed:#}");
+    }
+    let head = rulings::head(&nats, sound.slot(config.slots), &sound).await.unwrap().unwrap();
+    assert_eq!(head.chain.version, Version(4));
+}
+
+#[tokio::test]
 async fn a_stream_made_anew_ends_its_readers() {
     let server = Server::start();
     let nats = provisioned(&server).await;

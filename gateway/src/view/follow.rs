@@ -9,10 +9,10 @@ use mesh::admin::Condition;
 use mesh::backoff::Backoff;
 use mesh::nats::Nats;
 use mesh::reader::Reader;
-use mesh::rulings::{Followed, Head, follow, heads};
+use mesh::rulings::{Damage, Followed, Head, follow, heads};
 use mesh::streams::{MeshConfig, describe};
 use proto::decision::Decision;
-use proto::id::{RulingHash, Sequence};
+use proto::id::{PortfolioId, RulingHash, Sequence};
 use proto::subject::Stream;
 use proto::wire::Message as _;
 use tokio::time::timeout;
@@ -31,6 +31,7 @@ const STALLED: Duration = Duration::from_secs(10);
 struct Loaded {
     fold: Fold,
     heads: Vec<Head>,
+    damaged: Vec<(PortfolioId, Damage)>,
     ever: u64,
     decisions: Vec<Decision>,
     /// The end of RULINGS before anything was read.
@@ -49,6 +50,9 @@ pub async fn watch(node: &Node, config: &MeshConfig) -> anyhow::Result<Arc<View>
     view.begin(loaded.ever, loaded.decisions);
     for head in loaded.heads {
         view.take(head.ruling, head.sequence);
+    }
+    for (portfolio, damage) in loaded.damaged {
+        view.halt(portfolio, damage.to_string());
     }
     info!(portfolios, decisions, "the view is filled");
     ready.hold();
@@ -79,12 +83,13 @@ async fn load(nats: &Nats, config: &MeshConfig) -> anyhow::Result<Loaded> {
     let rulings = describe(nats, &nats.subjects.stream(Stream::Rulings)).await?;
     let through = Sequence(rulings.state.last_sequence);
     let mut fold = Fold::default();
-    let mut found = Vec::new();
+    let (mut found, mut damaged) = (Vec::new(), Vec::new());
     for slot in config.slots.all() {
         let of_slot = heads(nats, slot).await.with_context(|| format!("slot {slot}"))?;
         for (subject, count) in of_slot.unreadable {
             warn!(subject, count, "messages in RULINGS that are no rulings");
         }
+        damaged.extend(of_slot.damaged);
         for (portfolio, head) in of_slot.heads {
             fold.restart_at(&portfolio, head.chain);
             found.push(head);
@@ -92,7 +97,7 @@ async fn load(nats: &Nats, config: &MeshConfig) -> anyhow::Result<Loaded> {
     }
     found.sort_by_key(|head| head.sequence);
     let (ever, decisions) = decisions(nats, config).await?;
-    Ok(Loaded { fold, heads: found, ever, decisions, through })
+    Ok(Loaded { fold, heads: found, damaged, ever, decisions, through })
 }
 
 /// How many decisions there ever were, and the latest of them.
@@ -137,6 +142,9 @@ impl Keeper {
     }
 
     async fn take(&mut self, followed: Followed) {
+        if self.view.passes_over(&self.node.nats.subjects, &followed) {
+            return;
+        }
         let hash = RulingHash::of(&followed.bytes);
         match followed.ruling {
             Ok(ruling) => {
@@ -166,6 +174,10 @@ impl Keeper {
         loop {
             match take_up(&self.node.nats, self.config.slots, &mut self.fold, ruling, sequence, hash).await {
                 Ok(counts) => return counts,
+                Err(failed) if failed.is::<Damage>() => {
+                    self.view.halt(ruling.portfolio.clone(), failed.to_string());
+                    return false;
+                }
                 Err(failed) => warn!(portfolio = %ruling.portfolio, "cannot read its rulings: {failed:#}"),
             }
             backoff.wait().await;

@@ -36,6 +36,7 @@ pub(super) struct State {
     ruled_to: Option<Position>,
     troubles: BTreeMap<(FeedKind, Trouble), String>,
     hung: BTreeSet<Role>,
+    halted: BTreeMap<PortfolioId, String>,
 }
 
 /// What can be amiss with a feed.
@@ -151,6 +152,14 @@ impl State {
                 } => {}
             }
         }
+    }
+
+    pub(super) fn halt(&mut self, portfolio: PortfolioId, why: String) {
+        self.halted.insert(portfolio, why);
+    }
+
+    pub(super) const fn halted(&self) -> &BTreeMap<PortfolioId, String> {
+        &self.halted
     }
 
     pub(super) fn hung(&self) -> BTreeSet<Role> {

@@ -18,8 +18,11 @@ use crate::metric;
 use crate::node::BadConfiguration;
 use crate::shutdown::Shutdown;
 
-/// How often the connection is tried; two unanswered pings end it.
-const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// How often the connection is tried; two unanswered pings end it. A server that hangs is left well before the leaders that
+/// it had are replaced.
+const PING_INTERVAL: Duration = Duration::from_secs(2);
+/// How long connecting to one server may take before the next is tried.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest pause between attempts to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -155,6 +158,7 @@ async fn options(
         .name(format!("federation-{service}"))
         .custom_inbox_prefix(args.prefix.inbox(identity.name()))
         .ping_interval(PING_INTERVAL)
+        .connection_timeout(CONNECT_TIMEOUT)
         .request_timeout(Some(REQUEST_TIMEOUT))
         .reconnect_delay_callback(|attempt| {
             let doubled = Duration::from_millis(50) * 2_u32.pow(u32::try_from(attempt.min(6)).unwrap_or(6));

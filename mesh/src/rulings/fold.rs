@@ -1,5 +1,7 @@
 //! The fold over what RULINGS retains of a portfolio, when its oldest rulings are gone.
 
+use std::collections::BTreeSet;
+
 use proto::chain::Chain;
 use proto::id::{RulingHash, Sequence, Version};
 
@@ -38,6 +40,18 @@ pub fn head(retained: &[Candidate]) -> Option<(usize, u64)> {
     let most = ends.iter().map(|(_, counted)| *counted).max()?;
     let (index, counted) = ends.into_iter().find(|(_, counted)| *counted == most)?;
     Some((index, retained.len() as u64 - counted))
+}
+
+/// The first ruling that follows none of those before it. What it followed was changed or lost, for whoever gave it had
+/// read that; only the oldest retained one, and the next in number, may follow one that the log let go.
+pub fn orphan(retained: &[Candidate]) -> Option<Sequence> {
+    let may_be_gone = retained.first()?.version.next();
+    let mut there = BTreeSet::new();
+    retained.iter().find_map(|ruling| {
+        let is_orphan = ruling.version > may_be_gone && !there.contains(&ruling.previous.to_string());
+        there.insert(ruling.hash.to_string());
+        is_orphan.then_some(ruling.sequence)
+    })
 }
 
 /// The chain that this ruling follows.
@@ -91,6 +105,27 @@ mod tests {
     fn a_trimmed_log_begins_with_its_oldest() {
         let log = log(&[("a7", 7, "a6"), ("a8", 8, "a7"), ("b8", 8, "a7"), ("a9", 9, "a8")]);
         assert_eq!(head(&log), Some((3, 1)));
+    }
+
+    #[test]
+    fn what_follows_a_ruling_that_is_not_there_is_an_orphan() {
+        let whole = [
+            ("a1", 1, ""),
+            ("b1", 1, ""),
+            ("a2", 2, "a1"),
+            ("b2", 2, "b1"),
+            ("a3", 3, "a2"),
+            ("b3", 3, "b2"),
+        ];
+        assert_eq!(orphan(&log(&whole)), None, "void rulings follow void ones");
+        let lost: Vec<_> = whole.iter().copied().filter(|(name, ..)| *name != "a2").collect();
+        assert_eq!(orphan(&log(&lost)), Some(Sequence(4)), "a3");
+        let altered = whole
+            .map(|(name, version, previous)| (if name == "a2" { "x2" } else { name }, version, previous));
+        assert_eq!(orphan(&log(&altered)), Some(Sequence(5)), "a3");
+        assert_eq!(orphan(&log(&[("a7", 7, "a6"), ("b8", 8, "a7"), ("a8", 8, "a7")])), None, "trimmed");
+        assert_eq!(orphan(&log(&[("b7", 7, "a6"), ("a8", 8, "a7"), ("a9", 9, "a8")])), None, "trimmed");
+        assert_eq!(orphan(&[]), None);
     }
 
     #[test]
