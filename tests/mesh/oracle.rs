@@ -46,7 +46,7 @@ pub(crate) async fn check(world: &World, policy: Option<&Path>) -> Result<()> {
 }
 
 /// Every message of a stream, in order.
-async fn messages(stream: &Stream) -> Result<Vec<(u64, Vec<u8>)>> {
+pub(crate) async fn messages(stream: &Stream) -> Result<Vec<(u64, Vec<u8>)>> {
     let state = stream.get_info().await?.state;
     let mut messages = Vec::new();
     for sequence in state.first_sequence.max(1)..=state.last_sequence {
@@ -57,7 +57,7 @@ async fn messages(stream: &Stream) -> Result<Vec<(u64, Vec<u8>)>> {
 }
 
 /// The rulings that count, by the fold.
-fn counted(messages: Vec<(u64, Vec<u8>)>) -> Result<Vec<(Ruling, Vec<u8>)>> {
+pub(crate) fn counted(messages: Vec<(u64, Vec<u8>)>) -> Result<Vec<(Ruling, Vec<u8>)>> {
     let mut chains: BTreeMap<PortfolioId, Chain> = BTreeMap::new();
     let mut rulings = Vec::new();
     for (_, bytes) in messages {

@@ -115,12 +115,16 @@ impl World {
         .await
     }
 
-    /// A connection to NATS, as an observer.
+    /// A connection to NATS, as an observer where NATS asks who it is.
     pub(crate) async fn nats(&self) -> Result<async_nats::Client> {
-        let seed = self.mesh.seed("observer").context("NATS asks nobody who it is")?;
-        let seed = std::fs::read_to_string(seed)?.trim().to_owned();
-        let options = async_nats::ConnectOptions::with_nkey(seed).custom_inbox_prefix("_INBOX.fed.observer");
-        Ok(options.connect(self.mesh.nats_url()).await?)
+        let options = match self.mesh.seed("observer") {
+            Some(seed) => {
+                let seed = std::fs::read_to_string(seed)?.trim().to_owned();
+                async_nats::ConnectOptions::with_nkey(seed).custom_inbox_prefix("_INBOX.fed.observer")
+            }
+            None => async_nats::ConnectOptions::new(),
+        };
+        Ok(options.connect(servers(self.mesh.nats_url())?).await?)
     }
 
     pub(crate) async fn jetstream(&self) -> Result<async_nats::jetstream::Context> {
@@ -151,6 +155,15 @@ pub(crate) async fn decisions(redis: &mut redis::aio::MultiplexedConnection) -> 
             Ok(Told { fields, decision })
         })
         .collect()
+}
+
+/// The servers of these URLs, which commas part.
+pub(crate) async fn jetstream_of(urls: &str) -> Result<async_nats::jetstream::Context> {
+    Ok(async_nats::jetstream::new(async_nats::connect(servers(urls)?).await?))
+}
+
+fn servers(urls: &str) -> Result<Vec<async_nats::ServerAddr>> {
+    Ok(urls.split(',').map(str::parse).collect::<Result<_, _>>()?)
 }
 
 pub(crate) async fn connect_redis(url: &str) -> Result<redis::aio::MultiplexedConnection> {
