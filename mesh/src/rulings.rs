@@ -16,14 +16,15 @@ use proto::ruling::Ruling;
 use proto::subject::Stream;
 use proto::wire::{Message, ReadError};
 use tokio::time::timeout;
+use tracing::warn;
 
 use self::fold::Candidate;
 use crate::broker::{Reading, Record};
 use crate::nats::Nats;
 use crate::reader::{Reader, Replaced};
-use crate::streams::MeshConfig;
+use crate::streams::{MeshConfig, describe};
 
-/// How long the next retained ruling may take before reading fails and is begun anew by the caller.
+/// How long the next retained ruling may take before the rulings are read one by one.
 const STALLED: Duration = Duration::from_secs(5);
 
 /// The header that names the hash of a ruling's bytes: bytes that were changed afterwards do not fit it.
@@ -148,12 +149,15 @@ async fn heads_of(nats: &Nats, filter: &str) -> anyhow::Result<Heads> {
     let mut fold = Folding::default();
     let stream = nats.subjects.stream(Stream::Rulings);
     let Reading { pending, mut records } = nats.broker.read(&stream, filter, Sequence(1)).await?;
-    let mut left = pending;
+    let (mut left, mut read) = (pending, Sequence(0));
     while left > 0 {
-        let next = timeout(STALLED, records.next()).await.context("RULINGS do not come")?;
+        let Ok(next) = timeout(STALLED, records.next()).await else {
+            fold.take_singly(nats, filter, read).await?;
+            break;
+        };
         let Some(record) = next else { bail!("reading RULINGS ended early") };
         let record = record.context("cannot read RULINGS")?;
-        left = record.pending;
+        (left, read) = (record.pending, record.sequence);
         fold.take(nats, &record);
     }
     fold.finish(nats).await
@@ -188,6 +192,24 @@ impl Folding {
             }
             Ok(_) | Err(_) => self.unreadable(&record.subject),
         }
+    }
+
+    /// Takes what comes after `read`, asking for one message after another: a server that finds a message damaged on its
+    /// disk delivers neither it nor what follows, but what follows can be had.
+    async fn take_singly(&mut self, nats: &Nats, filter: &str, read: Sequence) -> anyhow::Result<()> {
+        warn!(filter, after = %read, "RULINGS do not come: reading them one by one");
+        let last = describe(nats, &nats.subjects.stream(Stream::Rulings)).await?.state.last_sequence;
+        let is_wanted = |subject: &str| match filter.strip_suffix('*') {
+            Some(start) => subject.starts_with(start),
+            None => subject == filter,
+        };
+        for sequence in read.0 + 1..=last {
+            let record = nats.message(Stream::Rulings, Sequence(sequence)).await?;
+            if let Some(record) = record.filter(|record| is_wanted(&record.subject)) {
+                self.take(nats, &record);
+            }
+        }
+        Ok(())
     }
 
     fn unreadable(&mut self, subject: &str) {
