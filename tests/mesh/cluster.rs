@@ -126,7 +126,8 @@ async fn stored_at(jetstream: &JetStream) -> Result<Vec<SystemTime>> {
     let state = stream.cached_info().state.clone();
     let mut times = Vec::new();
     for sequence in state.first_sequence.max(1)..=state.last_sequence {
-        let nanos = stream.get_raw_message(sequence).await?.time.unix_timestamp_nanos();
+        let Ok(message) = stream.get_raw_message(sequence).await else { continue };
+        let nanos = message.time.unix_timestamp_nanos();
         times.push(SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos.try_into()?));
     }
     Ok(times)

@@ -10,7 +10,7 @@ use mesh::crash::{Loop, Step, VARIABLE};
 use serde_json::json;
 
 use crate::feed::{Feed, Plan, SNAPSHOT};
-use crate::support::{World, patience, snapshot_of};
+use crate::support::{World, patience, snapshot_of, wait_for};
 
 /// How a process that ends at a step ends.
 const ABORTED: i32 = 6;
@@ -94,7 +94,10 @@ async fn end_at(world: &mut World, process: &str, step: Step, nth: u64) -> Resul
     }
     match cause {
         Cause::Load => {}
-        Cause::Term => world.mesh.ask_to_end(process)?,
+        Cause::Term => {
+            holds(world, process).await?;
+            world.mesh.ask_to_end(process)?;
+        }
         Cause::Freeze => freeze(world, step).await?,
         Cause::FreezeAlone | Cause::TakeOver => {
             known(world, step).await?;
@@ -103,7 +106,8 @@ async fn end_at(world: &mut World, process: &str, step: Step, nth: u64) -> Resul
         }
     }
     if cause == Cause::TakeOver {
-        world.mesh.start_one("nats").await?;
+        // Whoever waited for it would be told of the death that this is about.
+        world.mesh.spawn_one("nats")?;
     }
     let status = world.mesh.end_of(process, patience()).await?;
     ensure!(status.signal() == Some(ABORTED), "it ended otherwise: {status}");
@@ -111,6 +115,16 @@ async fn end_at(world: &mut World, process: &str, step: Step, nth: u64) -> Resul
         world.mesh.start_one("nats").await?;
     }
     Ok(())
+}
+
+/// Waits until a process holds a lease: it is ready before.
+async fn holds(world: &World, process: &str) -> Result<()> {
+    let url = format!("{}/readyz", world.mesh.admin_url(process).context("no address")?);
+    wait_for("a lease", || async {
+        let told = world.http.get(&url).send().await?.text().await?;
+        Ok((!told.contains("leases: none")).then_some(()))
+    })
+    .await
 }
 
 /// Each step that an operator comes to has a portfolio of its own, so that nothing else is decided there meanwhile.
@@ -176,7 +190,7 @@ const QUICK: &str =
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_arbiter_killed_at_each_step_loses_and_doubles_nothing() -> Result<()> {
-    let plan = Plan { pause: Duration::from_millis(40), health_every: 7, bad_every: 0 };
+    let plan = Plan { pause: Duration::from_millis(80), health_every: 7, bad_every: 0 };
     each_step("arbiter", Loop::Arbiter, QUICK, plan).await
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use async_nats::jetstream::stream::Stream;
+use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
 use court::Matter;
 use proto::case::{Case, Executive, ReviewCase};
 use proto::chain::Chain;
@@ -50,8 +50,12 @@ pub(crate) async fn messages(stream: &Stream) -> Result<Vec<(u64, Vec<u8>)>> {
     let state = stream.get_info().await?.state;
     let mut messages = Vec::new();
     for sequence in state.first_sequence.max(1)..=state.last_sequence {
-        let message = stream.get_raw_message(sequence).await?;
-        messages.push((sequence, message.payload.to_vec()));
+        match stream.get_raw_message(sequence).await {
+            Ok(message) => messages.push((sequence, message.payload.to_vec())),
+            // Copies of a stream leave a number out when their leader changes; whether something is missing is for the caller.
+            Err(failed) if failed.kind() == RawMessageErrorKind::NoMessageFound => {}
+            Err(failed) => return Err(failed.into()),
+        }
     }
     Ok(messages)
 }
