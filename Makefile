@@ -1,9 +1,11 @@
 # What can be done here; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test mutants lint fuzz k8s-check servers
+.PHONY: help run test cluster mutants lint fuzz k8s-check servers
 
 # Arguments for `make run`, such as ARGS="--feed none --logs all".
 ARGS ?=
+# What `make cluster` runs; there is nothing to test without.
+NATS_SERVERS ?=
 # How long `make fuzz` searches each parser.
 MINUTES ?= 1
 # What `make mutants` changes, and with what besides: PURE=cro MUTANTS="--shard 0/5" is a start.
@@ -21,6 +23,10 @@ test: servers k8s-check ## Run every test, those with real servers and processes
 	.ci/packages python3
 	cargo build --locked --workspace --all-targets
 	cargo test --locked --workspace
+
+cluster: servers ## Lose each of three nats-servers in turn (NATS_SERVERS=/path/to/nats-server[:another], 2.10 or newer)
+	cargo build --locked --workspace --bins
+	NATS_SERVERS=$(NATS_SERVERS) cargo test --locked --package federation-tests --test mesh -- --nocapture cluster
 
 mutants: ## Change the pure core line by line: do its tests notice? (hours; results in target/mutants.out)
 	command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants
