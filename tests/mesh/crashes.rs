@@ -31,8 +31,6 @@ enum Cause {
     Freeze,
     /// The same while NATS is away.
     FreezeAlone,
-    /// The same, and then NATS comes back.
-    TakeOver,
 }
 
 impl Cause {
@@ -41,7 +39,6 @@ impl Cause {
             Step::LeaseWorkEnded => Self::Term,
             Step::OrderStored => Self::Freeze,
             Step::StopMade | Step::StopTold => Self::FreezeAlone,
-            Step::StopHandedOver | Step::StopForgotten => Self::TakeOver,
             Step::LeaseTaken
             | Step::MessageSent
             | Step::HeadsRead
@@ -68,7 +65,10 @@ impl Cause {
             | Step::RulingRead
             | Step::BatchReady
             | Step::BatchWritten
-            | Step::DocumentsRenewed => Self::Load,
+            | Step::DocumentsRenewed
+            // The order that the end at the step before left behind.
+            | Step::StopHandedOver
+            | Step::StopForgotten => Self::Load,
         }
     }
 }
@@ -76,8 +76,16 @@ impl Cause {
 /// The how-many-eth time that a step is ended at: another one each round, where there are as many in a life.
 fn nth(step: Step, round: u64) -> u64 {
     let is_seldom = Cause::of(step) != Cause::Load
-        || [Step::DocumentsRenewed, Step::CatchUpBegun, Step::CaughtUp, Step::TimerDue, Step::TimerStored]
-            .contains(&step);
+        || [
+            Step::DocumentsRenewed,
+            Step::CatchUpBegun,
+            Step::CaughtUp,
+            Step::TimerDue,
+            Step::TimerStored,
+            Step::StopHandedOver,
+            Step::StopForgotten,
+        ]
+        .contains(&step);
     match (is_seldom, step == Step::LeaseTaken) {
         (true, _) => 1,
         (false, true) => 1 + round % 2,
@@ -99,15 +107,11 @@ async fn end_at(world: &mut World, process: &str, step: Step, nth: u64) -> Resul
             world.mesh.ask_to_end(process)?;
         }
         Cause::Freeze => freeze(world, step).await?,
-        Cause::FreezeAlone | Cause::TakeOver => {
+        Cause::FreezeAlone => {
             known(world, step).await?;
             world.mesh.kill("nats").await?;
             freeze(world, step).await?;
         }
-    }
-    if cause == Cause::TakeOver {
-        // Whoever waited for it would be told of the death that this is about.
-        world.mesh.spawn_one("nats")?;
     }
     let status = world.mesh.end_of(process, patience()).await?;
     ensure!(status.signal() == Some(ABORTED), "it ended otherwise: {status}");
@@ -140,21 +144,14 @@ async fn known(world: &mut World, step: Step) -> Result<()> {
     Ok(())
 }
 
-/// Presses the button; whether there is an answer depends on the step.
+/// Presses the button; there is no answer any more.
 async fn freeze(world: &mut World, step: Step) -> Result<()> {
     if Cause::of(step) == Cause::Freeze {
         known(world, step).await?;
     }
     let order = json!({"reason": "drill", "portfolio": portfolio_of(step)});
     let answered = world.post("/api/federation/freeze", order).await;
-    match Cause::of(step) {
-        Cause::TakeOver => {
-            let (status, answer) = answered?;
-            ensure!((status, &answer["result"]) == (202, &json!("stopped")), "{status} {answer}");
-        }
-        Cause::Freeze | Cause::FreezeAlone => ensure!(answered.is_err(), "it was answered: {answered:?}"),
-        Cause::Load | Cause::Term => {}
-    }
+    ensure!(answered.is_err(), "it was answered: {answered:?}");
     Ok(())
 }
 
