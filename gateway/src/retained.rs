@@ -1,9 +1,9 @@
 //! What RULINGS retains: what to do with a ruling whose number lies ahead of the chain that was read so far, and finding one.
 
-use anyhow::Context as _;
 use mesh::nats::Nats;
 use mesh::reader::Reader;
-use mesh::rulings::head;
+use mesh::rulings::counts;
+use mesh::rulings::fold::Candidate;
 use mesh::streams::MeshConfig;
 use proto::chain::{Chain, Link};
 use proto::id::{PortfolioId, RulingHash, Sequence, SlotCount};
@@ -14,7 +14,8 @@ use proto::wire::Message as _;
 use crate::emit::fold::Fold;
 
 /// Whether a ruling that lies ahead counts after all: the log keeps only so many rulings of a portfolio, and those in
-/// between may be gone. The fold is then taken up at this ruling.
+/// between may be gone. The fold is then taken up at this ruling. What the log's own fold does not count is void, however
+/// far ahead it says that it is: what counts may follow it.
 ///
 /// # Errors
 /// RULINGS cannot be read now.
@@ -26,23 +27,13 @@ pub async fn take_up(
     sequence: Sequence,
     hash: RulingHash,
 ) -> anyhow::Result<bool> {
-    let slot = ruling.portfolio.slot(slots);
-    let Some(head) = head(nats, slot, &ruling.portfolio).await? else { return Ok(false) };
-    if head.chain.version < ruling.version {
-        // The log's own chain is not that far: the ruling is void.
-        return Ok(false);
+    let Ruling { portfolio, version, previous, .. } = ruling;
+    let read = Candidate { sequence, version: *version, previous: *previous, hash };
+    let counts = counts(nats, portfolio.slot(slots), portfolio, read).await?;
+    if counts {
+        fold.restart_at(portfolio, Chain { version: *version, hash });
     }
-    let this = Chain { version: ruling.version, hash };
-    if head.sequence == sequence
-        || oldest(nats, &nats.subjects.ruling(slot, &ruling.portfolio)).await? == sequence
-    {
-        fold.restart_at(&ruling.portfolio, this);
-        return Ok(true);
-    }
-    // It is neither the oldest nor the latest: whatever lies between cannot be told apart, so the chain goes on from the
-    // latest, which the effective document shows.
-    fold.restart_at(&ruling.portfolio, head.chain);
-    Ok(false)
+    Ok(counts)
 }
 
 /// The first retained ruling of a portfolio that is wanted: `wanted` reads one from its bytes, or passes it over.
@@ -89,9 +80,4 @@ pub async fn holds(
     let is_it = |bytes: &[u8]| RulingHash::of(bytes) == chain.hash;
     let wanted = |bytes: &[u8]| is_it(bytes).then(|| Ruling::from_bytes(bytes).ok()).flatten();
     Ok(find(nats, config, portfolio, wanted).await?.is_some())
-}
-
-async fn oldest(nats: &Nats, subject: &str) -> anyhow::Result<Sequence> {
-    let first = nats.first_message(Stream::Rulings, subject).await?;
-    Ok(first.context("its rulings are gone")?.sequence)
 }

@@ -145,7 +145,29 @@ pub async fn head(nats: &Nats, slot: Slot, portfolio: &PortfolioId) -> anyhow::R
     }
 }
 
+/// Whether a ruling of this portfolio counts, by all that the log retains: `read` was read from it, and may be gone since.
+///
+/// # Errors
+/// RULINGS cannot be read now.
+pub async fn counts(
+    nats: &Nats,
+    slot: Slot,
+    portfolio: &PortfolioId,
+    read: Candidate,
+) -> anyhow::Result<bool> {
+    let mut folding = retained(nats, &nats.subjects.ruling(slot, portfolio)).await?;
+    let mut retained = folding.portfolios.remove(portfolio).unwrap_or_default();
+    if retained.first().is_none_or(|oldest| oldest.sequence > read.sequence) {
+        retained.insert(0, read);
+    }
+    Ok(fold::counted(&retained).into_iter().any(|index| retained.get(index) == Some(&read)))
+}
+
 async fn heads_of(nats: &Nats, filter: &str) -> anyhow::Result<Heads> {
+    retained(nats, filter).await?.finish(nats).await
+}
+
+async fn retained(nats: &Nats, filter: &str) -> anyhow::Result<Folding> {
     let mut fold = Folding::default();
     let stream = nats.subjects.stream(Stream::Rulings);
     let Reading { pending, mut records } = nats.broker.read(&stream, filter, Sequence(1)).await?;
@@ -160,7 +182,7 @@ async fn heads_of(nats: &Nats, filter: &str) -> anyhow::Result<Heads> {
         (left, read) = (record.pending, record.sequence);
         fold.take(nats, &record);
     }
-    fold.finish(nats).await
+    Ok(fold)
 }
 
 /// The retained rulings of each portfolio, as much of them as the fold needs.

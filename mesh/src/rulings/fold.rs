@@ -21,25 +21,30 @@ pub struct Candidate {
 }
 
 /// The index of the latest counted ruling, and how many are void.
+pub fn head(retained: &[Candidate]) -> Option<(usize, u64)> {
+    let counted = counted(retained);
+    let void = retained.len() - counted.len();
+    Some((*counted.last()?, void as u64))
+}
+
+/// The indices of the rulings that count, in order.
 ///
 /// The fold begins at the portfolio's first ruling. Where that is gone, it begins at the oldest retained one; only
 /// when that one was void itself (nothing that follows rests on it) at the ruling from which most others follow.
-pub fn head(retained: &[Candidate]) -> Option<(usize, u64)> {
-    let oldest = retained.first()?;
+pub fn counted(retained: &[Candidate]) -> Vec<usize> {
+    let Some(oldest) = retained.first() else { return Vec::new() };
     if planted::is(Bug::NoFold) {
-        return Some((retained.len() - 1, 0));
+        return (0..retained.len()).collect();
     }
-    let ends: Vec<(usize, u64)> = if oldest.version == Version(1) {
-        fold(retained, Chain::default()).into_iter().collect()
-    } else {
-        // A void ruling has the version of one that counts, or follows another void one: the first that counts has
-        // at most the version after the oldest's.
-        let roots = retained.iter().filter(|ruling| ruling.version <= oldest.version.next());
-        roots.filter_map(|root| fold(retained, before(root))).collect()
-    };
-    let most = ends.iter().map(|(_, counted)| *counted).max()?;
-    let (index, counted) = ends.into_iter().find(|(_, counted)| *counted == most)?;
-    Some((index, retained.len() as u64 - counted))
+    if oldest.version == Version(1) {
+        return fold(retained, Chain::default());
+    }
+    // A void ruling has the version of one that counts, or follows another void one: the first that counts has
+    // at most the version after the oldest's.
+    let roots = retained.iter().filter(|ruling| ruling.version <= oldest.version.next());
+    let most =
+        |best: Vec<usize>, counted: Vec<usize>| if counted.len() > best.len() { counted } else { best };
+    roots.map(|root| fold(retained, before(root))).fold(Vec::new(), most)
 }
 
 /// The first ruling that follows none of those before it. What it followed was changed or lost, for whoever gave it had
@@ -59,20 +64,15 @@ const fn before(root: &Candidate) -> Chain {
     Chain { version: Version(root.version.0.saturating_sub(1)), hash: root.previous }
 }
 
-/// Where the fold ends when it begins with this chain, and how many count; none when none does.
-fn fold(retained: &[Candidate], mut chain: Chain) -> Option<(usize, u64)> {
-    let counts = |ruling: &Candidate| {
+/// Which rulings count when the fold begins with this chain.
+fn fold(retained: &[Candidate], mut chain: Chain) -> Vec<usize> {
+    let mut counts = |ruling: &Candidate| {
         let checked = !planted::is(Bug::HashIsNotChecked);
         let previous = if checked { ruling.previous } else { chain.hash };
         chain.fold(ruling.version, previous, ruling.hash)
     };
-    let counted: Vec<usize> = retained
-        .iter()
-        .map(counts)
-        .enumerate()
-        .filter_map(|(index, counts)| counts.then_some(index))
-        .collect();
-    counted.last().map(|last| (*last, counted.len() as u64))
+    let all = retained.iter().enumerate();
+    all.filter_map(|(index, ruling)| counts(ruling).then_some(index)).collect()
 }
 
 #[cfg(test)]
