@@ -9,8 +9,9 @@ use court::Matter;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use mesh::crash::{self, Step};
+use mesh::planted::{self, Bug};
 use mesh::roster::Roster;
-use proto::case::{Case, ReviewCase};
+use proto::case::{Case, ReviewCase, Verdict};
 use proto::decision::DecisionType;
 use proto::event::Event;
 use proto::id::{Role, RulingHash};
@@ -77,6 +78,11 @@ impl Court {
             if closes.is_none() && freezes(seat, &answer) {
                 closes = Some(tokio::time::Instant::now() + self.args.freeze_close());
             }
+            let answer = if planted::is(Bug::AbsenceIsConsent) {
+                consent(terms, role, before, answer)
+            } else {
+                answer
+            };
             heard.insert(role.clone(), answer);
         }
         heard.iter().for_each(|(role, heard)| self.metrics.answered(role.as_str(), heard));
@@ -125,6 +131,18 @@ impl Court {
 /// The court does not panic; where it did, one portfolio would halt and not the others with it.
 fn guarded<R>(ruling: impl FnOnce() -> R) -> anyhow::Result<R> {
     catch_unwind(AssertUnwindSafe(ruling)).map_err(|_| anyhow!("the court panicked on this event"))
+}
+
+/// What a role is taken to have said that said nothing: see [`Bug::AbsenceIsConsent`].
+fn consent(terms: &Terms, role: &Role, before: &Ledger, heard: Heard) -> Heard {
+    match heard {
+        Heard::Absent { .. } => {
+            let memory = before.memories.get(role).cloned().unwrap_or_default();
+            let verdict = Verdict { proposals: Vec::new(), memory, wake_at: None };
+            Heard::Verdict { policy: terms.policy.clone(), verdict }
+        }
+        Heard::Verdict { .. } => heard,
+    }
 }
 
 /// Whether a role that may freeze asks for it.

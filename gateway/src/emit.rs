@@ -16,6 +16,7 @@ use futures::FutureExt;
 use mesh::admin::Condition;
 use mesh::backoff::Backoff;
 use mesh::crash::{self, Step};
+use mesh::planted::{self, Bug};
 use mesh::rulings::{Damage, Followed, Follower, follow};
 use mesh::streams::{MeshConfig, describe};
 use mesh::{Node, trace};
@@ -146,15 +147,12 @@ impl Emit {
             position.sequence,
             self.how_to_go_on()
         );
-        info!(after = %position.sequence, "emitting");
-        let follower = follow(&self.node.nats, &self.config, Sequence(position.sequence.0 + 1));
-        Ok(SessionState {
-            downstream,
-            follower,
-            fold: Fold::new(position.chains),
-            through: position.sequence,
-            connects,
-        })
+        // A process that remembers where it was remembers nothing at its start.
+        let forgets = planted::is(Bug::PositionKeptInMemory);
+        let through = if forgets { last } else { position.sequence };
+        info!(after = %through, "emitting");
+        let follower = follow(&self.node.nats, &self.config, Sequence(through.0 + 1));
+        Ok(SessionState { downstream, follower, fold: Fold::new(position.chains), through, connects })
     }
 
     fn other_stream(&self, other: &str) -> String {
@@ -173,7 +171,8 @@ impl Emit {
     /// Takes a ruling, and whatever others are there already.
     async fn take(&self, session: &mut SessionState, first: Followed) -> anyhow::Result<()> {
         self.check_connection(session)?;
-        let mut batch = Batch::after(session.through);
+        let forgets = planted::is(Bug::PositionKeptInMemory);
+        let mut batch = Batch::after(if forgets { Sequence(0) } else { session.through });
         let mut spans = Vec::new();
         self.add(session, &mut batch, &mut spans, first).await?;
         for _ in 1..BATCH {
@@ -181,17 +180,30 @@ impl Emit {
             self.add(session, &mut batch, &mut spans, next?).await?;
         }
         let batch = batch.with_last_documents();
-        let identity = self.config.identity(Stream::Rulings);
         crash::at(Step::BatchReady);
-        match session.downstream.write(identity, &batch).await? {
-            Written::Done => {}
-            Written::OtherStream => bail!(self.other_stream("another time")),
-            Written::Behind => bail!("Redis lost what was written to it"),
-        }
+        self.write(session, &batch).await?;
         crash::at(Step::BatchWritten);
         session.through = batch.through;
         self.count(&batch);
         Ok(())
+    }
+
+    async fn write(&self, session: &mut SessionState, batch: &Batch) -> anyhow::Result<()> {
+        let identity = self.config.identity(Stream::Rulings);
+        let downstream = session.downstream.as_mut();
+        let written = if planted::is(Bug::EmitWithoutAtomicScript) {
+            let decisions = Batch { through: batch.base, ..batch.clone() };
+            downstream.write(identity, &decisions).await?;
+            let position = Batch { rulings: Vec::new(), ..batch.clone() };
+            downstream.write(identity, &position).await?
+        } else {
+            downstream.write(identity, batch).await?
+        };
+        match written {
+            Written::Done => Ok(()),
+            Written::OtherStream => bail!(self.other_stream("another time")),
+            Written::Behind => bail!("Redis lost what was written to it"),
+        }
     }
 
     async fn add(
@@ -241,6 +253,7 @@ impl Emit {
     ) -> anyhow::Result<bool> {
         match fold.take(ruling, hash) {
             Standing::Counts => return Ok(true),
+            Standing::Void | Standing::Ahead if planted::is(Bug::VoidIsTold) => return Ok(true),
             Standing::Void => {
                 if !self.is_held(&ruling.portfolio, fold.chain(&ruling.portfolio)).await? {
                     return Ok(false);

@@ -5,41 +5,63 @@
 /// A bug that can be planted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bug {
-    /// The watermark is the highest event that is ruled, whatever is open below it.
-    WatermarkIsTheHighest,
+    /// A role that does not answer is taken for one that was heard and asks for nothing.
+    AbsenceIsConsent,
+    /// Decisions are announced before their ruling is stored.
+    AnnouncedBeforeRuled,
+    /// Only the broker's message ids keep an event from being ruled twice.
+    DuplicatesByMessageIdOnly,
+    /// Decisions go to Redis by one command, and how far they are by another.
+    EmitWithoutAtomicScript,
+    /// A clerk passes over an event whose round failed to be appended.
+    EventSkippedAfterALoss,
+    /// An entry says that everything before it is stored, whatever else of its batch is still under way.
+    EveryEntryIsThrough,
     /// A reader takes every ruling with the next version, whatever it follows: the hash is not looked at.
     HashIsNotChecked,
+    /// A letter goes to DEAD before backend developers can see it.
+    LetterInDeadFirst,
+    /// Events get an id each time that they are published, and not the one that their entry gives.
+    NoDerivedIds,
     /// Every ruling of the log counts for who takes a portfolio up: there is no fold.
     NoFold,
     /// A ruling is appended wherever the log ends, and an unclear answer is taken for a loss.
     NothingExpectedAndUnclearIsLost,
-    /// An append without an answer is taken for done.
-    UnclearIsWon,
-    /// A reader goes on after what the broker has, not after what it read itself.
-    PositionOfTheBroker,
-    /// Decisions are announced before their ruling is stored.
-    AnnouncedBeforeRuled,
     /// What a stop left out is not announced at the start.
     NothingLeftOutIsAnnounced,
-    /// A clerk passes over an event whose round failed to be appended.
-    EventSkippedAfterALoss,
-    /// Only the broker's message ids keep an event from being ruled twice.
-    DuplicatesByMessageIdOnly,
+    /// How far decisions were written is remembered by the process, which begins with what comes next, and not read
+    /// back from Redis.
+    PositionKeptInMemory,
+    /// A reader goes on after what the broker has, not after what it read itself.
+    PositionOfTheBroker,
+    /// An append without an answer is taken for done.
+    UnclearIsWon,
+    /// The backend is told of void rulings too.
+    VoidIsTold,
+    /// The watermark is the highest event that is ruled, whatever is open below it.
+    WatermarkIsTheHighest,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::WatermarkIsTheHighest,
+    pub const ALL: [Self; 17] = [
+        Self::AbsenceIsConsent,
+        Self::AnnouncedBeforeRuled,
+        Self::DuplicatesByMessageIdOnly,
+        Self::EmitWithoutAtomicScript,
+        Self::EventSkippedAfterALoss,
+        Self::EveryEntryIsThrough,
         Self::HashIsNotChecked,
+        Self::LetterInDeadFirst,
+        Self::NoDerivedIds,
         Self::NoFold,
         Self::NothingExpectedAndUnclearIsLost,
-        Self::UnclearIsWon,
-        Self::PositionOfTheBroker,
-        Self::AnnouncedBeforeRuled,
         Self::NothingLeftOutIsAnnounced,
-        Self::EventSkippedAfterALoss,
-        Self::DuplicatesByMessageIdOnly,
+        Self::PositionKeptInMemory,
+        Self::PositionOfTheBroker,
+        Self::UnclearIsWon,
+        Self::VoidIsTold,
+        Self::WatermarkIsTheHighest,
     ];
 }
 

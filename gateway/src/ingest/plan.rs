@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mesh::planted::{self, Bug};
 use proto::event::{Event, Source};
 use proto::id::{EntryId, EventId, PortfolioId, TraceId};
 use proto::letter::Letter;
@@ -52,6 +53,9 @@ pub fn plan(
 impl Plan {
     /// Where everything is one chain, each parcel is through with itself.
     fn claim_more(&mut self) {
+        if planted::is(Bug::EveryEntryIsThrough) {
+            self.chains.iter_mut().flatten().for_each(through_itself);
+        }
         match self.chains.as_mut_slice() {
             [] => self.letters.iter_mut().for_each(|letter| letter.through = letter.entry),
             [only] if self.letters.is_empty() => only.iter_mut().for_each(through_itself),

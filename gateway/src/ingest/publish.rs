@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures::{TryStreamExt, stream};
 use mesh::crash::{self, Step};
 use mesh::nats::Nats;
+use mesh::planted::{self, Bug};
 use mesh::publish::{OUTLAST_ELECTION, Stored, publish_until_stored, with_id};
 use mesh::trace;
 use proto::event::{Body, Event};
@@ -61,14 +62,18 @@ impl Publisher {
         Ok(())
     }
 
-    async fn publish_event(&self, event: Event) -> anyhow::Result<()> {
+    async fn publish_event(&self, mut event: Event) -> anyhow::Result<()> {
+        if planted::is(Bug::NoDerivedIds) {
+            event.id = EventId::derive(&[&self.nats.broker.unique()]);
+        }
         let span = info_span!(
             parent: None, "ingest", otel.kind = "producer", trace_id = %event.trace_id,
             portfolio = %event.portfolio, messaging.system = "nats", messaging.operation.name = "ingest",
             messaging.destination.template = "event.{slot}.{portfolio}.{type}", messaging.message.id = %event.id,
         );
         trace::adopt_trace(&span, event.trace_id);
-        let mut headers = with_id(&message_id(&event).to_string());
+        let id = if planted::is(Bug::NoDerivedIds) { event.id } else { message_id(&event) };
+        let mut headers = with_id(&id.to_string());
         trace::inject(&span, &mut headers);
         self.store(event, headers).instrument(span).await
     }
@@ -133,9 +138,14 @@ impl Publisher {
         if self.last_letter.is_some_and(|last| letter.entry <= last) {
             return Ok(());
         }
-        upstream.write_letter(letter).await?;
-        crash::at(Step::LetterTold);
-        self.store_letter(letter).await?;
+        if planted::is(Bug::LetterInDeadFirst) {
+            self.store_letter(letter).await?;
+            upstream.write_letter(letter).await?;
+        } else {
+            upstream.write_letter(letter).await?;
+            crash::at(Step::LetterTold);
+            self.store_letter(letter).await?;
+        }
         crash::at(Step::LetterStored);
         self.last_letter = Some(letter.entry);
         Ok(())
