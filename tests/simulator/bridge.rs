@@ -1,14 +1,16 @@
-//! One seed's life of the way between Redis and the mesh: real gateways, a real arbiter, a Redis that breaks down and loses
+//! One seed's life of the way between Redis and the mesh: real gateways, real arbiters, a Redis that breaks down and loses
 //! things. Then peace, and the question what became of every entry and every decision.
 
 mod backend;
 mod gateway;
 mod judge;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser as _;
 use mesh::clock::Clock;
+use mesh::lease::Leasing;
 use mesh::streams::{self, Options};
 use proto::id::SlotCount;
 use proto::subject::{Stream, Subjects};
@@ -18,8 +20,8 @@ use tokio::time::{Instant, sleep};
 use self::backend::Desk;
 use self::gateway::Gateway;
 use self::judge::entries_and_decisions;
-use crate::broker::Bus;
 use crate::broker::faults::Faults as BusFaults;
+use crate::broker::{Bus, Link};
 use crate::judge::{Judge, Wrong};
 use crate::life::{Came, POLICY};
 use crate::process::{Habitat, Process};
@@ -34,10 +36,17 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// How a life is lived.
 struct Plan {
+    slots: SlotCount,
+    replicas: u64,
     gateways: usize,
+    arbiters: usize,
     desks: u64,
     entries: u64,
+    arbiter_leases: &'static str,
+    gateway_leases: Leasing,
     kills: u64,
+    cuts: u64,
+    elections: u64,
     /// Redis breaks down and comes back with what it saved.
     breakdowns: u64,
     saves: u64,
@@ -49,10 +58,11 @@ struct Life {
     random: Random,
     plan: Plan,
     habitat: Habitat,
-    slots: SlotCount,
     redis: FakeRedis,
     gateways: Vec<Option<Gateway>>,
+    arbiters: Vec<Option<Process>>,
     started: u64,
+    failed: Option<String>,
 }
 
 #[derive(clap::Parser)]
@@ -64,13 +74,21 @@ struct Provision {
 impl Plan {
     fn drawn(random: &mut Random) -> Self {
         let mut often = |most: u64| if random.chance(400) { random.between(1, most) } else { 0 };
-        let (kills, breakdowns, saves) = (often(300), often(100), often(300));
-        let (trims, deletions) = (often(60), often(40));
+        let (kills, cuts, elections) = (often(200), often(200), often(60));
+        let (breakdowns, saves, trims, deletions) = (often(100), often(300), often(60), often(40));
+        let desks = *random.pick(&[1, 1, 2, 2, 3, 4, 8, 16]);
         Self {
+            slots: SlotCount::try_from(u16::try_from(random.between(1, 3)).unwrap()).unwrap(),
+            replicas: *random.pick(&[1, 3]),
             gateways: usize::try_from(random.between(1, 3)).unwrap(),
-            desks: random.between(1, 4),
-            entries: random.between(3, 20),
+            arbiters: usize::try_from(*random.pick(&[1, 1, 2, 3])).unwrap(),
+            desks,
+            entries: random.between(2, 3 + 24 / desks),
+            arbiter_leases: random.pick::<&str>(&["on", "off", "off"]),
+            gateway_leases: *random.pick(&[Leasing::On, Leasing::Off, Leasing::Off]),
             kills,
+            cuts,
+            elections,
             breakdowns,
             saves,
             trims,
@@ -89,24 +107,30 @@ pub(crate) fn live(seed: u64) -> Came {
 impl Life {
     fn begun(mut random: Random) -> Self {
         let plan = Plan::drawn(&mut random);
-        let slots = SlotCount::try_from(2).unwrap();
-        let options = Provision::parse_from(["provision", "--slots", "2"]).options;
-        let configs = streams::wanted(&Subjects::default(), &options);
+        let (slots, replicas) = (plan.slots.get().to_string(), plan.replicas.to_string());
+        let args = ["provision", "--slots", slots.as_str(), "--replicas", replicas.as_str()];
+        let configs = streams::wanted(&Subjects::default(), &Provision::parse_from(args).options);
         let bus = Bus::new(configs, Staff::default(), random.fork());
         let clock = Clock::starting_at(MONDAY);
         let habitat = Habitat { bus: bus.clone(), clock, policy: POLICY };
         let node = habitat.node("staff", &bus.link("staff"));
         bus.state().staff = Staff::hired(&node, &Subjects::default());
         let redis = FakeRedis::new(clock, Faults::drawn(&mut random), random.fork());
-        bus.state().faults = BusFaults::drawn(&mut random);
-        Self { random, plan, habitat, slots, redis, gateways: Vec::new(), started: 0 }
+        let faults = BusFaults::drawn(&mut random);
+        let unchecked = if plan.replicas > 1 { faults.unchecked } else { 0 };
+        bus.state().faults = BusFaults { unchecked, ..faults };
+        let (gateways, arbiters) = (Vec::new(), Vec::new());
+        Self { random, plan, habitat, redis, gateways, arbiters, started: 0, failed: None }
     }
 
     async fn live(mut self) -> Came {
         let bus = self.habitat.bus.clone();
-        let arbiter = self.habitat.arbiter("arbiter".to_owned(), "off");
+        for _ in 0..self.plan.arbiters {
+            let arbiter = self.start_arbiter();
+            self.arbiters.push(Some(arbiter));
+        }
         for _ in 0..self.plan.gateways {
-            let gateway = self.start();
+            let gateway = self.start_gateway();
             self.gateways.push(Some(gateway));
         }
         let mut desks: Vec<Desk> =
@@ -116,13 +140,16 @@ impl Life {
                 desk.publish(&self.redis);
                 sleep(self.random.millis(0, 700)).await;
             }
-            self.trouble();
+            self.trouble_processes();
+            self.trouble_redis().await;
         }
         self.peace();
-        let mut judge = Judge::new(&bus, self.slots);
+        let mut judge = Judge::new(&bus, self.plan.slots);
+        if self.redis.has_lost() {
+            judge.forgive_what_redis_lost();
+        }
         let verdict = self.settle(&mut judge).await;
-        let verdict = match (verdict, self.stop(arbiter).await) {
-            (Ok(()), Ok(())) if self.redis.has_restarted() => Ok(()),
+        let verdict = match (verdict, self.stop().await) {
             (Ok(()), Ok(())) => judge.judge(),
             (Err(wrong), _) | (Ok(()), Err(wrong)) => Err(wrong),
         };
@@ -132,44 +159,103 @@ impl Life {
         Came { hash: state.trace.hash(), rulings: judge.rulings(), injected, verdict }
     }
 
-    fn start(&mut self) -> Gateway {
+    fn start_arbiter(&mut self) -> Process {
         self.started += 1;
-        Gateway::start(&self.habitat, &self.redis, format!("gateway-{}", self.started))
+        self.habitat.arbiter(format!("arbiter-{}", self.started), self.plan.arbiter_leases)
     }
 
-    fn trouble(&mut self) {
+    fn start_gateway(&mut self) -> Gateway {
+        self.started += 1;
+        let name = format!("gateway-{}", self.started);
+        Gateway::start(&self.habitat, &self.redis, name, self.plan.gateway_leases)
+    }
+
+    /// Something happens to a process, a connection or the broker; or nothing.
+    fn trouble_processes(&mut self) {
         for index in 0..self.gateways.len() {
             if self.random.chance(self.plan.kills) {
                 match self.gateways[index].take() {
-                    Some(gateway) => gateway.kill(&self.habitat.bus),
-                    None => self.gateways[index] = Some(self.start()),
+                    Some(gateway) => {
+                        self.note_failure(gateway.has_failed(), &gateway.name);
+                        gateway.kill(&self.habitat.bus);
+                    }
+                    None => self.gateways[index] = Some(self.start_gateway()),
                 }
+            } else if self.random.chance(self.plan.cuts) {
+                let link = self.gateways[index].as_ref().map(|gateway| gateway.link.clone());
+                self.cut_or_mend(link);
             }
         }
+        for index in 0..self.arbiters.len() {
+            if self.random.chance(self.plan.kills) {
+                match self.arbiters[index].take() {
+                    Some(arbiter) => {
+                        self.note_failure(arbiter.has_failed(), &arbiter.name);
+                        arbiter.kill(&self.habitat.bus);
+                    }
+                    None => self.arbiters[index] = Some(self.start_arbiter()),
+                }
+            } else if self.random.chance(self.plan.cuts) {
+                let link = self.arbiters[index].as_ref().map(|arbiter| arbiter.link.clone());
+                self.cut_or_mend(link);
+            }
+        }
+        if self.random.chance(self.plan.elections) {
+            let period = self.random.millis(4_000, 13_000);
+            self.habitat.bus.stall(period);
+        }
+    }
+
+    fn cut_or_mend(&mut self, link: Option<Arc<Link>>) {
+        let Some(link) = link else { return };
+        if self.random.chance(500) { link.cut() } else { link.mend() }
+    }
+
+    fn note_failure(&mut self, has_failed: bool, name: &str) {
+        if has_failed {
+            self.failed = Some(format!("{name} ended although nobody asked it to"));
+        }
+    }
+
+    async fn trouble_redis(&mut self) {
+        let bus = self.habitat.bus.clone();
         if self.random.chance(self.plan.saves) {
+            bus.note("redis saves");
             self.redis.save();
         }
         if self.random.chance(self.plan.breakdowns) {
-            self.habitat.bus.note("redis breaks down");
+            bus.note("redis breaks down");
             self.redis.restart();
+            // A restart takes its time: ids of after it are not those of before.
+            sleep(Duration::from_millis(2)).await;
         }
         if self.random.chance(self.plan.trims) {
             let keep = usize::try_from(self.random.between(0, 3)).unwrap();
             let stream = *self.random.pick(&backend::STREAMS);
+            bus.note(&format!("{stream} is trimmed to {keep}"));
             self.redis.trim(stream, keep);
         }
         if self.random.chance(self.plan.deletions) {
             let stream = *self.random.pick(&backend::STREAMS);
+            bus.note(&format!("{stream} is deleted"));
             self.redis.delete(stream);
         }
     }
 
+    /// Everything works again, and whoever was killed is there again.
     fn peace(&mut self) {
         self.habitat.bus.state().heal();
         self.redis.calm();
         for index in 0..self.gateways.len() {
-            if self.gateways[index].is_none() {
-                self.gateways[index] = Some(self.start());
+            match &self.gateways[index] {
+                Some(gateway) => gateway.link.mend(),
+                None => self.gateways[index] = Some(self.start_gateway()),
+            }
+        }
+        for index in 0..self.arbiters.len() {
+            match &self.arbiters[index] {
+                Some(arbiter) => arbiter.link.mend(),
+                None => self.arbiters[index] = Some(self.start_arbiter()),
             }
         }
     }
@@ -179,17 +265,8 @@ impl Life {
         loop {
             let end = judge.end_of(Stream::Events);
             let mut open = judge.open(end);
-            if self.redis.has_restarted() {
-                // What Redis lost after one gateway had read it may be stored after what came later: it is known then,
-                // and not ruled.
-                open.retain(|told| !told.ends_with("is not ruled"));
-            }
             if open.is_empty() {
-                match entries_and_decisions(
-                    &self.habitat.bus,
-                    &self.redis.store(),
-                    self.redis.has_restarted(),
-                ) {
+                match entries_and_decisions(&self.habitat.bus, &self.redis) {
                     Ok(()) => return Ok(()),
                     Err(Wrong(what)) => open.push(what),
                 }
@@ -201,10 +278,15 @@ impl Life {
         }
     }
 
-    async fn stop(&mut self, arbiter: Process) -> Result<(), Wrong> {
+    async fn stop(&mut self) -> Result<(), Wrong> {
         for gateway in std::mem::take(&mut self.gateways).into_iter().flatten() {
+            self.note_failure(gateway.has_failed(), &gateway.name);
             gateway.stop().await.map_err(Wrong)?;
         }
-        arbiter.stop().await.map_err(Wrong)
+        for arbiter in std::mem::take(&mut self.arbiters).into_iter().flatten() {
+            self.note_failure(arbiter.has_failed(), &arbiter.name);
+            arbiter.stop().await.map_err(Wrong)?;
+        }
+        self.failed.take().map_or(Ok(()), |failed| Err(Wrong(failed)))
     }
 }

@@ -38,6 +38,7 @@ pub(crate) struct Judge {
     /// The first place of each event, as EVENTS has it.
     events: BTreeMap<EventId, (Sequence, Event)>,
     decisions: Vec<Decision>,
+    upstream_lost: bool,
 }
 
 impl Judge {
@@ -52,7 +53,24 @@ impl Judge {
             void: 0,
             events: BTreeMap::new(),
             decisions: Vec::new(),
+            upstream_lost: false,
         }
+    }
+
+    /// Redis lost entries, so that one gateway may have read what another could not any more.
+    pub(crate) const fn forgive_what_redis_lost(&mut self) {
+        self.upstream_lost = true;
+    }
+
+    /// Whether an event was stored after a later entry of its stream: it is known then, and not ruled. That can be only
+    /// where Redis lost the entry before another gateway had read it, for each gateway stores them in order.
+    fn came_too_late(&self, at: Sequence, event: &Event) -> bool {
+        let Source::Redis { stream, entry, .. } = &event.source else { return false };
+        let is_later = |(place, other): &(Sequence, Event)| {
+            let Source::Redis { stream: its, entry: later, .. } = &other.source else { return false };
+            *place < at && other.portfolio == event.portfolio && its == stream && later > entry
+        };
+        self.upstream_lost && self.events.values().any(is_later)
     }
 
     /// How many rulings there are, void ones included.
@@ -69,7 +87,9 @@ impl Judge {
     pub(crate) fn open(&mut self, until: Sequence) -> Vec<String> {
         self.look();
         let ruled: BTreeSet<EventId> = self.counted.iter().map(|counted| counted.ruling.event.id).collect();
-        let unruled = self.events.iter().filter(|(id, (at, _))| *at <= until && !ruled.contains(id));
+        let unruled = self.events.iter().filter(|(id, (at, event))| {
+            *at <= until && !ruled.contains(id) && !self.came_too_late(*at, event)
+        });
         let mut open: Vec<String> = unruled
             .map(|(_, (at, event))| format!("event {at} of {} is not ruled", event.portfolio))
             .collect();
@@ -169,7 +189,8 @@ impl Judge {
             let claimed =
                 self.events.iter().filter(|(_, (at, event))| *at <= through && slot(&event.portfolio) == of);
             for (id, (at, event)) in claimed {
-                if ruled.get(id).is_none_or(|ruled| ruled > sequence) {
+                let is_through = ruled.get(id).is_some_and(|ruled| ruled <= sequence);
+                if !is_through && !self.came_too_late(*at, event) {
                     let whose = &event.portfolio;
                     return wrong(format!(
                         "ruling {sequence} says that all is through up to {through}, but event {at} of {whose} is not"

@@ -26,37 +26,50 @@ mod seeds;
 mod staff;
 mod trace;
 
+use seeds::Kind;
+
 #[test]
 fn whatever_goes_wrong_every_event_is_ruled_once_and_in_order() {
-    let lived = seeds::live_all(&seeds::asked());
+    live_asked(Kind::Mesh);
+}
+
+#[test]
+fn whatever_redis_loses_every_entry_ends_and_every_decision_is_told_once() {
+    live_asked(Kind::Bridge);
+}
+
+fn live_asked(kind: Kind) {
+    let lived = seeds::live_all(kind, &seeds::asked());
     println!("{lived}");
     lived.expect_sound();
 }
 
 #[cfg(feature = "planted")]
 #[test]
-#[ignore = "takes long, and not every bug is known to be found"]
 fn each_planted_bug_is_found() {
-    for bug in mesh::planted::Bug::ALL {
-        let found = seeds::until_caught(bug);
-        let (seed, wrong) = found.unwrap_or_else(|| panic!("{bug:?} is not found"));
-        println!("{bug:?}: after {seed} seeds: {}", wrong.0);
-    }
+    let left = std::sync::Mutex::new(mesh::planted::Bug::ALL.to_vec());
+    let missed = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..seeds::THREADS {
+            scope.spawn(|| {
+                while let Some(bug) = { left.lock().unwrap().pop() } {
+                    match seeds::until_caught(bug) {
+                        Some((seed, kind, wrong)) => println!("{bug:?}: seed {seed}, {kind:?}: {}", wrong.0),
+                        None => missed.lock().unwrap().push(bug),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(missed.into_inner().unwrap(), [], "not found");
 }
 
 #[test]
 fn the_same_seed_lives_the_same_life() {
-    for seed in 1..=5 {
-        let [once, again] = [life::live(seed), life::live(seed)];
-        assert_eq!((once.hash, once.rulings), (again.hash, again.rulings), "seed {seed}");
-    }
-}
-
-#[test]
-#[ignore = "one of 200 seeds is not sound yet: SIM_SEED=35"]
-fn whatever_redis_loses_every_entry_ends_and_every_decision_is_told_once() {
-    for seed in seeds::asked() {
-        let came = bridge::live(seed);
-        assert_eq!(came.verdict, Ok(()), "SIM_SEED={seed}");
+    for kind in [Kind::Mesh, Kind::Bridge] {
+        for seed in 1..=5 {
+            let [once, again] = [kind.live(seed), kind.live(seed)];
+            assert_eq!((once.hash, once.rulings), (again.hash, again.rulings), "{kind:?}, seed {seed}");
+        }
     }
 }

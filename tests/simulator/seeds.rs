@@ -7,16 +7,47 @@ use std::time::{Duration, Instant};
 
 use crate::broker::faults::Injected;
 use crate::judge::Wrong;
-use crate::life::live;
+use crate::life::Came;
+use crate::{bridge, life};
 
 /// How many seeds are lived where nobody says otherwise.
 const SEEDS: u64 = 500;
 /// How many are lived at once.
-const THREADS: usize = 2;
+pub(crate) const THREADS: usize = 2;
+
+/// A kind of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Arbiters over the broker; events come by themselves.
+    Mesh,
+    /// Gateways and arbiters between Redis and the broker.
+    Bridge,
+}
+
+impl Kind {
+    pub(crate) fn live(self, seed: u64) -> Came {
+        match self {
+            Self::Mesh => life::live(seed),
+            Self::Bridge => bridge::live(seed),
+        }
+    }
+
+    /// What went wrong, and how to see it again.
+    fn line(self, seed: u64, Wrong(what): &Wrong) -> String {
+        let test = match self {
+            Self::Mesh => "whatever_goes_wrong",
+            Self::Bridge => "whatever_redis_loses",
+        };
+        format!(
+            "SIM_SEED={seed} cargo test -p federation-tests --test simulator -- {test} --nocapture  # {what}"
+        )
+    }
+}
 
 /// What the seeds came to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lived {
+    kind: Kind,
     seeds: u64,
     rulings: u64,
     took: Duration,
@@ -34,23 +65,30 @@ pub(crate) fn asked() -> Vec<u64> {
 }
 
 /// Lives all of these.
-pub(crate) fn live_all(seeds: &[u64]) -> Lived {
+pub(crate) fn live_all(kind: Kind, seeds: &[u64]) -> Lived {
     let began = Instant::now();
     let next = AtomicU64::new(0);
-    let lived = Mutex::new(Lived::default());
+    let lived = Mutex::new(Lived {
+        kind,
+        seeds: 0,
+        rulings: 0,
+        took: Duration::ZERO,
+        injected: Injected::default(),
+        unsound: Vec::new(),
+    });
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 while let Some(seed) =
                     seeds.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap())
                 {
-                    let came = live(*seed);
+                    let came = kind.live(*seed);
                     let mut lived = lived.lock().unwrap();
                     lived.seeds += 1;
                     lived.rulings += came.rulings;
                     lived.injected.add(&came.injected);
                     if let Err(wrong) = came.verdict {
-                        println!("{}", line(*seed, &wrong));
+                        println!("{}", kind.line(*seed, &wrong));
                         lived.unsound.push((*seed, wrong));
                     }
                 }
@@ -62,38 +100,33 @@ pub(crate) fn live_all(seeds: &[u64]) -> Lived {
     lived
 }
 
-/// How many seeds a planted bug may live through.
+/// How many seeds of each kind a planted bug may live through.
 #[cfg(feature = "planted")]
 const CAUGHT_WITHIN: u64 = 2_000;
 
-/// The first seed that is not sound with this bug in the code, and why it is not.
+/// The first seed that is not sound with this bug in the code, of either kind of life, and why it is not.
 #[cfg(feature = "planted")]
-pub(crate) fn until_caught(bug: mesh::planted::Bug) -> Option<(u64, Wrong)> {
+pub(crate) fn until_caught(bug: mesh::planted::Bug) -> Option<(u64, Kind, Wrong)> {
     let _planted = mesh::planted::plant(bug);
-    (1..=CAUGHT_WITHIN).find_map(|seed| Some((seed, live(seed).verdict.err()?)))
-}
-
-/// What went wrong, and how to see it again.
-fn line(seed: u64, Wrong(what): &Wrong) -> String {
-    format!(
-        "SIM_SEED={seed} cargo test -p federation-tests --test simulator -- whatever --nocapture  # {what}"
-    )
+    let lives = (1..=CAUGHT_WITHIN).flat_map(|seed| [(seed, Kind::Mesh), (seed, Kind::Bridge)]);
+    lives.into_iter().find_map(|(seed, kind)| Some((seed, kind, kind.live(seed).verdict.err()?)))
 }
 
 impl Lived {
     pub(crate) fn expect_sound(&self) {
-        let lines: Vec<String> = self.unsound.iter().map(|(seed, wrong)| line(*seed, wrong)).collect();
+        let line = |(seed, wrong): &(u64, Wrong)| self.kind.line(*seed, wrong);
+        let lines: Vec<String> = self.unsound.iter().map(line).collect();
         assert!(lines.is_empty(), "{} of {} seeds:\n{}", lines.len(), self.seeds, lines.join("\n"));
     }
 }
 
 impl fmt::Display for Lived {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seeds, rulings, took, injected, unsound } = self;
+        let Self { kind, seeds, rulings, took, injected, unsound } = self;
         let unsound = unsound.len();
         writeln!(
             f,
-            "{seeds} seeds, {rulings} rulings, {unsound} unsound, {:.1} s; injected:",
+            "{kind:?}: {seeds} seeds, {rulings} rulings, {unsound} unsound, {:.1} s; injected:",
             took.as_secs_f64()
         )?;
         injected.0.iter().try_for_each(|(fault, count)| writeln!(f, "  {count:>7} {fault}"))

@@ -42,6 +42,10 @@ struct Server {
     skew: Period,
     /// Connections that were made before the latest restart are broken.
     lives: u64,
+    /// What it held each time that it died.
+    past: Vec<Store>,
+    /// Entries that it once had are gone, read or not.
+    has_lost: bool,
     weather: Weather,
 }
 
@@ -53,6 +57,8 @@ impl FakeRedis {
             clock,
             skew: Period::ZERO,
             lives: 0,
+            past: Vec::new(),
+            has_lost: false,
             weather: Weather::new(faults, random),
         };
         Self(Arc::new(Shared { server: Mutex::new(server), added: Notify::new() }))
@@ -77,12 +83,16 @@ impl FakeRedis {
 
     /// Trims a stream to its latest entries, read or not.
     pub(crate) fn trim(&self, stream: &str, keep: usize) {
-        self.server().store.trim(stream, keep);
+        let mut server = self.server();
+        server.has_lost = true;
+        server.store.trim(stream, keep);
     }
 
     /// Deletes a stream; the next entry makes it anew.
     pub(crate) fn delete(&self, stream: &str) {
-        self.server().store.delete(stream);
+        let mut server = self.server();
+        server.has_lost = true;
+        server.store.delete(stream);
     }
 
     /// Forgets how far decisions were written, as a person does who wants them all again.
@@ -99,15 +109,23 @@ impl FakeRedis {
     /// Dies and comes back with what it saved last: every connection breaks.
     pub(crate) fn restart(&self) {
         let mut server = self.server();
-        server.store = server.saved.clone();
+        let saved = server.saved.clone();
+        let died_with = std::mem::replace(&mut server.store, saved);
+        server.past.push(died_with);
+        server.has_lost = true;
         server.lives += 1;
         drop(server);
         self.0.added.notify_waiters();
     }
 
-    /// Whether it once died and came back.
-    pub(crate) fn has_restarted(&self) -> bool {
-        self.server().lives > 0
+    /// Whether entries that it once had are gone: it died, or they were trimmed or deleted.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.server().has_lost
+    }
+
+    /// What it held each time that it died.
+    pub(crate) fn past(&self) -> Vec<Store> {
+        self.server().past.clone()
     }
 
     /// Sets how far its clock is off; it may go back.
