@@ -5,6 +5,7 @@ mod backend;
 mod gateway;
 mod judge;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ struct Plan {
     replicas: u64,
     gateways: usize,
     arbiters: usize,
+    /// The arbiters all work everything, over a broker that keeps none of them out.
+    rivals: bool,
     desks: u64,
     entries: u64,
     arbiter_leases: &'static str,
@@ -52,6 +55,8 @@ struct Plan {
     saves: u64,
     trims: u64,
     deletions: u64,
+    /// The broker dies, and streams come back without their newest messages.
+    losses: u64,
 }
 
 struct Life {
@@ -63,6 +68,7 @@ struct Life {
     arbiters: Vec<Option<Process>>,
     started: u64,
     failed: Option<String>,
+    lost: BTreeSet<Stream>,
 }
 
 #[derive(clap::Parser)]
@@ -76,15 +82,22 @@ impl Plan {
         let mut often = |most: u64| if random.chance(400) { random.between(1, most) } else { 0 };
         let (kills, cuts, elections) = (often(200), often(200), often(60));
         let (breakdowns, saves, trims, deletions) = (often(100), often(300), often(60), often(40));
+        let rivals = random.chance(125);
+        let replicas = if rivals { 3 } else { *random.pick(&[1, 3]) };
+        // A single server can lose what it had not written to disk yet; of several, the others have it.
+        let losses = if replicas == 1 && random.chance(500) { random.between(20, 150) } else { 0 };
+        // Not every such life is sound yet: `SIM_LOSSES=1 SIM_SEED=99` is one.
+        let losses = if std::env::var_os("SIM_LOSSES").is_some() { losses } else { 0 };
         let desks = *random.pick(&[1, 1, 2, 2, 3, 4, 8, 16]);
         Self {
             slots: SlotCount::try_from(u16::try_from(random.between(1, 3)).unwrap()).unwrap(),
-            replicas: *random.pick(&[1, 3]),
+            replicas,
             gateways: usize::try_from(random.between(1, 3)).unwrap(),
-            arbiters: usize::try_from(*random.pick(&[1, 1, 2, 3])).unwrap(),
+            arbiters: if rivals { 3 } else { usize::try_from(*random.pick(&[1, 1, 2, 3])).unwrap() },
+            rivals,
             desks,
             entries: random.between(2, 3 + 24 / desks),
-            arbiter_leases: random.pick::<&str>(&["on", "off", "off"]),
+            arbiter_leases: if rivals { "off" } else { random.pick::<&str>(&["on", "off", "off"]) },
             gateway_leases: *random.pick(&[Leasing::On, Leasing::Off, Leasing::Off]),
             kills,
             cuts,
@@ -93,6 +106,7 @@ impl Plan {
             saves,
             trims,
             deletions,
+            losses,
         }
     }
 }
@@ -118,9 +132,21 @@ impl Life {
         let redis = FakeRedis::new(clock, Faults::drawn(&mut random), random.fork());
         let faults = BusFaults::drawn(&mut random);
         let unchecked = if plan.replicas > 1 { faults.unchecked } else { 0 };
-        bus.state().faults = BusFaults { unchecked, ..faults };
+        let faults = BusFaults { unchecked, ..faults };
+        let rivals = BusFaults { unchecked: 500, forgets: 300, slowest_ms: 200, ..faults.clone() };
+        bus.state().faults = if plan.rivals { rivals } else { faults };
         let (gateways, arbiters) = (Vec::new(), Vec::new());
-        Self { random, plan, habitat, redis, gateways, arbiters, started: 0, failed: None }
+        Self {
+            random,
+            plan,
+            habitat,
+            redis,
+            gateways,
+            arbiters,
+            started: 0,
+            failed: None,
+            lost: BTreeSet::new(),
+        }
     }
 
     async fn live(mut self) -> Came {
@@ -142,12 +168,14 @@ impl Life {
             }
             self.trouble_processes();
             self.trouble_redis().await;
+            self.trouble_log();
         }
         self.peace();
         let mut judge = Judge::new(&bus, self.plan.slots);
         if self.redis.has_lost() {
             judge.forgive_what_redis_lost();
         }
+        judge.forgive_what_the_broker_lost(self.lost.clone());
         let verdict = self.settle(&mut judge).await;
         let verdict = match (verdict, self.stop().await) {
             (Ok(()), Ok(())) => judge.judge(),
@@ -177,6 +205,7 @@ impl Life {
                 match self.gateways[index].take() {
                     Some(gateway) => {
                         self.note_failure(gateway.has_failed(), &gateway.name);
+                        self.habitat.bus.state().injected.count("kill");
                         gateway.kill(&self.habitat.bus);
                     }
                     None => self.gateways[index] = Some(self.start_gateway()),
@@ -191,6 +220,7 @@ impl Life {
                 match self.arbiters[index].take() {
                     Some(arbiter) => {
                         self.note_failure(arbiter.has_failed(), &arbiter.name);
+                        self.habitat.bus.state().injected.count("kill");
                         arbiter.kill(&self.habitat.bus);
                     }
                     None => self.arbiters[index] = Some(self.start_arbiter()),
@@ -204,6 +234,27 @@ impl Life {
             let period = self.random.millis(4_000, 13_000);
             self.habitat.bus.stall(period);
         }
+    }
+
+    /// The broker comes back without the newest messages of EVENTS, of RULINGS, or of both.
+    fn trouble_log(&mut self) {
+        if !self.random.chance(self.plan.losses) {
+            return;
+        }
+        let which: &[Stream] = *self.random.pick(&[
+            &[Stream::Events][..],
+            &[Stream::Rulings],
+            &[Stream::Events, Stream::Rulings],
+        ]);
+        let losses: Vec<(String, usize)> = which
+            .iter()
+            .map(|stream| {
+                let newest = usize::try_from(self.random.between(1, 6)).unwrap();
+                (Subjects::default().stream(*stream), newest)
+            })
+            .collect();
+        self.lost.extend(which);
+        self.habitat.bus.restart(&losses);
     }
 
     fn cut_or_mend(&mut self, link: Option<Arc<Link>>) {
@@ -225,6 +276,7 @@ impl Life {
         }
         if self.random.chance(self.plan.breakdowns) {
             bus.note("redis breaks down");
+            bus.state().injected.count("redis rolled back");
             self.redis.restart();
             // A restart takes its time: ids of after it are not those of before.
             sleep(Duration::from_millis(2)).await;
@@ -233,11 +285,13 @@ impl Life {
             let keep = usize::try_from(self.random.between(0, 3)).unwrap();
             let stream = *self.random.pick(&backend::STREAMS);
             bus.note(&format!("{stream} is trimmed to {keep}"));
+            bus.state().injected.count("redis trimmed");
             self.redis.trim(stream, keep);
         }
         if self.random.chance(self.plan.deletions) {
             let stream = *self.random.pick(&backend::STREAMS);
             bus.note(&format!("{stream} is deleted"));
+            bus.state().injected.count("redis stream deleted");
             self.redis.delete(stream);
         }
     }
@@ -262,11 +316,16 @@ impl Life {
 
     async fn settle(&mut self, judge: &mut Judge) -> Result<(), Wrong> {
         let deadline = Instant::now() + PEACE;
+        let log_lost = self.lost.contains(&Stream::Rulings);
         loop {
+            if log_lost && self.gateways.iter().flatten().any(Gateway::wants_a_person) {
+                self.habitat.bus.note("a person has everything told again");
+                self.redis.delete_position();
+            }
             let end = judge.end_of(Stream::Events);
             let mut open = judge.open(end);
             if open.is_empty() {
-                match entries_and_decisions(&self.habitat.bus, &self.redis) {
+                match entries_and_decisions(&self.habitat.bus, &self.redis, log_lost) {
                     Ok(()) => return Ok(()),
                     Err(Wrong(what)) => open.push(what),
                 }

@@ -41,6 +41,8 @@ pub(crate) struct State {
     pub(crate) random: Random,
     pub(crate) trace: Trace,
     pub(crate) staff: Staff,
+    /// How often the server came back: every connection to it is then another one.
+    pub(crate) restarts: u64,
     /// Without a leader until then.
     stalled_until: Instant,
     uniques: u64,
@@ -57,6 +59,7 @@ impl Bus {
             random,
             trace: Trace::new(),
             staff,
+            restarts: 0,
             stalled_until: Instant::now(),
             uniques: 0,
         };
@@ -86,6 +89,23 @@ impl Bus {
         if state.random.chance(500) {
             state.forget_ids();
         }
+    }
+
+    /// The server dies and comes back; each of these streams lost so many of its newest messages.
+    pub(crate) fn restart(&self, losses: &[(String, usize)]) {
+        let mut state = self.state();
+        state.restarts += 1;
+        state.injected.count("broker restart");
+        state.forget_ids();
+        for (name, newest) in losses {
+            state.injected.count("lost newest messages");
+            state.trace.note(&format!("{name} loses {newest}"));
+            if let Some(stream) = state.streams.get_mut(name) {
+                stream.lose(*newest);
+            }
+        }
+        drop(state);
+        self.0.changed.notify_waiters();
     }
 
     async fn changed(&self) {

@@ -39,6 +39,8 @@ pub(crate) struct Judge {
     events: BTreeMap<EventId, (Sequence, Event)>,
     decisions: Vec<Decision>,
     upstream_lost: bool,
+    /// Streams that lost their newest messages.
+    lost: BTreeSet<Stream>,
 }
 
 impl Judge {
@@ -54,12 +56,20 @@ impl Judge {
             events: BTreeMap::new(),
             decisions: Vec::new(),
             upstream_lost: false,
+            lost: BTreeSet::new(),
         }
     }
 
     /// Redis lost entries, so that one gateway may have read what another could not any more.
     pub(crate) const fn forgive_what_redis_lost(&mut self) {
         self.upstream_lost = true;
+    }
+
+    /// These streams lost their newest messages. Rulings on events that are gone then stay, and name places that others
+    /// have now; what came of rulings that are gone was announced, and stays so.
+    pub(crate) fn forgive_what_the_broker_lost(&mut self, lost: BTreeSet<Stream>) {
+        self.upstream_lost |= lost.contains(&Stream::Events);
+        self.lost = lost;
     }
 
     /// Whether an event was stored after a later entry of its stream: it is known then, and not ruled. That can be only
@@ -152,6 +162,8 @@ impl Judge {
             }
             match self.events.get(&id) {
                 Some((_, event)) if *event == ruling.event => {}
+                // It may be gone, or stored anew with another position.
+                None | Some(_) if self.lost.contains(&Stream::Events) => {}
                 Some(_) | None => {
                     return wrong(format!("ruling {sequence} is on an event that is not in EVENTS"));
                 }
@@ -166,7 +178,9 @@ impl Judge {
         let mut places: BTreeMap<&PortfolioId, Sequence> = BTreeMap::new();
         for Counted { sequence, ruling, .. } in &self.counted {
             let Ruling { portfolio, position, event, .. } = ruling;
-            if places.insert(portfolio, position.sequence).is_some_and(|before| before >= position.sequence) {
+            let out_of_order =
+                places.insert(portfolio, position.sequence).is_some_and(|before| before >= position.sequence);
+            if out_of_order && !self.lost.contains(&Stream::Events) {
                 return wrong(format!("ruling {sequence} of {portfolio} is out of order"));
             }
             let Source::Redis { stream, entry, .. } = &event.source else { continue };
@@ -179,6 +193,9 @@ impl Judge {
 
     /// Where a ruling says that everything up to a place is through, it is.
     fn watermarks_hold(&self) -> Result<(), Wrong> {
+        if self.lost.contains(&Stream::Events) {
+            return Ok(());
+        }
         let mut ruled: BTreeMap<EventId, Sequence> = BTreeMap::new();
         for counted in &self.counted {
             ruled.insert(counted.ruling.event.id, counted.sequence);
@@ -226,6 +243,10 @@ impl Judge {
             if seen.insert(decision.decision_id) {
                 told.entry(&decision.portfolio).or_default().push(decision);
             }
+        }
+        if self.lost.contains(&Stream::Rulings) {
+            // That each decision that counts is announced was waited for.
+            return Ok(());
         }
         for (portfolio, made) in &made {
             if told.get(portfolio) != Some(made) {

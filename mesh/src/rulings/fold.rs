@@ -66,11 +66,7 @@ const fn before(root: &Candidate) -> Chain {
 
 /// Which rulings count when the fold begins with this chain.
 fn fold(retained: &[Candidate], mut chain: Chain) -> Vec<usize> {
-    let mut counts = |ruling: &Candidate| {
-        let checked = !planted::is(Bug::HashIsNotChecked);
-        let previous = if checked { ruling.previous } else { chain.hash };
-        chain.fold(ruling.version, previous, ruling.hash)
-    };
+    let mut counts = |ruling: &Candidate| chain.fold(ruling.version, ruling.previous, ruling.hash);
     let all = retained.iter().enumerate();
     all.filter_map(|(index, ruling)| counts(ruling).then_some(index)).collect()
 }

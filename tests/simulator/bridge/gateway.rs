@@ -46,6 +46,11 @@ impl Gateway {
         Self { name, link, node, main }
     }
 
+    /// Whether it says that RULINGS lost what Redis was told, and that a person has to look.
+    pub(super) fn wants_a_person(&self) -> bool {
+        self.node.admin.open_conditions().values().any(|why| why.contains("A person has to look"))
+    }
+
     /// Ends it where it stands.
     pub(super) fn kill(self, bus: &Bus) {
         bus.note(&format!("kill {}", self.name));

@@ -72,6 +72,12 @@ impl Link {
         self.line.lock().unwrap()
     }
 
+    /// How often it was connected: again when it was mended, and when the server came back.
+    fn connects(&self) -> u64 {
+        let restarts = self.bus.state().restarts;
+        restarts + self.line().connects
+    }
+
     fn set(&self, wire: Wire) {
         self.bus.note(&format!("link {} {wire:?}", self.name));
         let mut line = self.line();
@@ -127,7 +133,12 @@ impl Link {
             if !arrives || !self.up().await {
                 return;
             }
+            let restarts = self.bus.state().restarts;
             sleep(delay).await;
+            if self.bus.state().restarts != restarts {
+                // It went to a server that is gone.
+                return;
+            }
             let stored = self.bus.append(&message.subject, &message.headers, &message.payload);
             if answers {
                 sleep(self.delay()).await;
@@ -307,6 +318,7 @@ impl Broker for Handle {
             let opened = |stream: &Stream, _| (stream.created.clone(), stream.pending(filter, from.0));
             let opened = self.0.ask(stream, opened).await?;
             let (created, pending) = opened.context("no such stream")?;
+            let connects = self.0.connects();
             let mut state = self.0.bus.state();
             let back = if state.happens("repeated delivery", |faults| faults.repeats) { FEW } else { 0 };
             let cursor = Cursor {
@@ -316,7 +328,7 @@ impl Broker for Handle {
                 filter: filter.to_owned(),
                 next: from.0.saturating_sub(back).max(1),
                 silent: false,
-                connects: self.0.line().connects,
+                connects,
             };
             let records = unfold(cursor, |mut cursor| async move { Some((cursor.record().await?, cursor)) });
             Ok(Reading { pending, records: records.boxed() })
@@ -325,7 +337,7 @@ impl Broker for Handle {
     }
 
     fn connects(&self) -> u64 {
-        self.0.line().connects
+        self.0.connects()
     }
 
     fn is_connected(&self) -> bool {
@@ -350,7 +362,7 @@ impl Cursor {
             if self.silent || !self.link.up().await {
                 return pending().await;
             }
-            let connects = self.link.line().connects;
+            let connects = self.link.connects();
             if connects != self.connects {
                 // The server may have been another one, which knows nothing of this consumer.
                 self.connects = connects;

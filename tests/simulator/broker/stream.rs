@@ -142,6 +142,15 @@ impl Stream {
         self.known.clear();
     }
 
+    /// Loses its newest messages, as after a power failure: what comes next stands where they stood.
+    pub(crate) fn lose(&mut self, newest: usize) {
+        for _ in 0..newest {
+            self.messages.pop_last();
+        }
+        self.last = self.messages.keys().next_back().copied().unwrap_or(0);
+        self.forget_ids();
+    }
+
     /// Removes what is too old.
     pub(crate) fn expire(&mut self, now: Instant) {
         let young = |at: Instant, age: Duration| age.is_zero() || now.duration_since(at) < age;
