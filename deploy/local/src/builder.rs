@@ -26,6 +26,7 @@ pub struct Builder {
     policy: Option<PathBuf>,
     env: Vec<(String, String)>,
     args: BTreeMap<String, Vec<OsString>>,
+    ways: BTreeMap<(String, &'static str), String>,
     nats: Place,
     redis: Place,
     identities: Option<PathBuf>,
@@ -62,6 +63,8 @@ pub(crate) struct Setup {
     policy: Option<PathBuf>,
     env: Vec<(String, String)>,
     args: BTreeMap<String, Vec<OsString>>,
+    /// By process and server: where that process finds that server, when it is not the server's own address.
+    ways: BTreeMap<(String, &'static str), String>,
 }
 
 impl Default for Builder {
@@ -73,6 +76,7 @@ impl Default for Builder {
             policy: None,
             env: Vec::new(),
             args: BTreeMap::new(),
+            ways: BTreeMap::new(),
             nats: Place::Anywhere,
             redis: Place::Anywhere,
             identities: None,
@@ -119,10 +123,17 @@ impl Builder {
         self
     }
 
-    /// A command-line argument for a service, or for `provision`.
+    /// A command-line argument for a service, for `provision`, or for a server that is started (`nats`, `redis`).
     #[must_use]
     pub fn arg(mut self, service: impl Into<String>, arg: impl Into<OsString>) -> Self {
         self.args.entry(service.into()).or_default().push(arg.into());
+        self
+    }
+
+    /// The process of this name reaches a server at this URL: by way of something that stands between them.
+    #[must_use]
+    pub fn way(mut self, process: impl Into<String>, server: Server, url: impl Into<String>) -> Self {
+        self.ways.insert((process.into(), server.as_str()), url.into());
         self
     }
 
@@ -245,6 +256,7 @@ impl Builder {
             policy: self.policy.map(|file| file.canonicalize().unwrap_or(file)),
             env: self.env,
             args: self.args,
+            ways: self.ways,
         })
     }
 }
@@ -290,23 +302,24 @@ impl Setup {
         if let (Server::Nats, Some(folder)) = (server, &self.identities) {
             spec.args.extend(["-c".into(), folder.join("nats").join("authorization.conf").into()]);
         }
+        spec.args.extend(self.args_of(name));
         Ok(spec)
     }
 
     /// How to run the provisioning.
     pub(crate) fn provision(&self) -> Spec {
-        self.spec("provision", "provision", PROVISION, self.to_nats("provision"))
+        self.spec("provision", "provision", PROVISION, self.to_nats("provision", "provision"))
     }
 
-    /// Where NATS is, and who we are there.
-    fn to_nats(&self, identity: &str) -> Vec<OsString> {
+    /// Where a process finds NATS, and who it is there.
+    fn to_nats(&self, process: &str, identity: &str) -> Vec<OsString> {
         let seed = self.seed(identity).into_iter().flat_map(|file| ["--nats-nkey".into(), file.into()]);
-        ["--nats-url".into(), OsString::from(&self.nats_url)].into_iter().chain(seed).collect()
+        ["--nats-url".into(), OsString::from(self.url(process, Server::Nats))].into_iter().chain(seed).collect()
     }
 
     /// How to run a service under a process name.
     pub(crate) fn service(&self, name: &str, service: Service) -> Result<Spec> {
-        let mut args = self.to_nats(service.as_str());
+        let mut args = self.to_nats(name, service.as_str());
         args.extend(["--admin-addr".into(), "127.0.0.1:0".into()]);
         args.extend(["--admin-file".into(), self.admin_file(name).into()]);
         if let Some(policy) = &self.policy {
@@ -316,13 +329,26 @@ impl Setup {
             // Only the first gateway has the port that was asked for.
             let port = if name == service.as_str() { self.http_port } else { port::free()? };
             args.extend(["--http-addr".into(), format!("127.0.0.1:{port}").into()]);
-            args.extend(["--redis-url".into(), self.redis_url.clone().into()]);
+            args.extend(["--redis-url".into(), self.url(name, Server::Redis).into()]);
         }
         Ok(self.spec(name, service.as_str(), &service.binary(), args))
     }
 
+    /// Where a process finds a server.
+    fn url(&self, name: &str, server: Server) -> String {
+        let own = match server {
+            Server::Nats => &self.nats_url,
+            Server::Redis => &self.redis_url,
+        };
+        self.ways.get(&(name.to_owned(), server.as_str())).unwrap_or(own).clone()
+    }
+
+    fn args_of(&self, kind: &str) -> impl Iterator<Item = OsString> {
+        self.args.get(kind).into_iter().flatten().cloned()
+    }
+
     fn spec(&self, name: &str, kind: &str, binary: &str, mut args: Vec<OsString>) -> Spec {
-        args.extend(self.args.get(kind).into_iter().flatten().cloned());
+        args.extend(self.args_of(kind));
         let program = self.bins.path(binary);
         Spec { name: name.to_owned(), program, args, env: self.env.clone(), log: self.log(name) }
     }
@@ -378,6 +404,16 @@ mod tests {
         assert!(words(&gateway).contains("--http-addr 127.0.0.1:8001 --redis-url redis://"));
         let second = setup.service("gateway-2", Service::Gateway).unwrap();
         assert!(!words(&second).contains("8001"), "two cannot listen on one port");
+    }
+
+    #[test]
+    fn a_process_may_reach_a_server_another_way_than_the_others() {
+        let builder = Builder::default().nats_port(17_001).way("cro-2", Server::Nats, "nats://127.0.0.1:9");
+        let (_folder, setup) = setup(builder);
+        let cro = |name| words(&setup.service(name, Service::Cro).unwrap());
+        assert!(cro("cro-2").contains("nats://127.0.0.1:9"), "{}", cro("cro-2"));
+        assert!(cro("cro").contains("nats://127.0.0.1:17001"), "{}", cro("cro"));
+        assert!(words(&setup.provision()).contains("nats://127.0.0.1:17001"));
     }
 
     #[test]
