@@ -1,6 +1,6 @@
 # What can be done here; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test cluster mutants lint fuzz k8s-check servers
+.PHONY: help run test cluster torture planted mutants lint fuzz k8s-check servers
 
 # Arguments for `make run`, such as ARGS="--feed none --logs all".
 ARGS ?=
@@ -8,6 +8,10 @@ ARGS ?=
 NATS_SERVERS ?=
 # How long `make fuzz` searches each parser.
 MINUTES ?= 1
+# The first seed of `make torture`, how many of its runs go on side by side, and the one seed, if it is to be one.
+FROM ?= 1
+LANES ?= 2
+SEED ?=
 # What `make mutants` changes, and with what besides: PURE=cro MUTANTS="--shard 0/5" is a start.
 PURE ?= court supervisor cro ceo cio cfo researcher
 MUTANTS ?=
@@ -27,6 +31,11 @@ test: servers k8s-check ## Run every test, those with real servers and processes
 cluster: servers ## Lose each of three nats-servers in turn (NATS_SERVERS=/path/to/nats-server[:another], 2.10 or newer)
 	cargo build --locked --workspace --bins
 	NATS_SERVERS=$(NATS_SERVERS) cargo test --locked --package federation-tests --test mesh -- --nocapture cluster
+
+torture: MINUTES = 10
+torture: servers ## Torture a real mesh for MINUTES, from seed FROM on, LANES runs side by side; or one SEED
+	cargo build --locked --workspace --bins
+	cargo test --locked -p federation-tests --test torture -- --lanes $(LANES) $(if $(SEED),--seed $(SEED),--minutes $(MINUTES) --from $(FROM))
 
 mutants: ## Change the pure core line by line: do its tests notice? (hours; results in target/mutants.out)
 	command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants

@@ -8,7 +8,6 @@ mod laws;
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
 use proto::id::PortfolioId;
 
 use crate::sent::Sent;
@@ -19,21 +18,18 @@ pub(crate) use laws::laws;
 /// All that is judged.
 pub(crate) struct Matter<'a> {
     pub(crate) tape: &'a Tape,
-    pub(crate) read: Read,
+    pub(crate) read: &'a Read,
     pub(crate) sent: &'a Sent,
     pub(crate) portfolios: &'a BTreeSet<PortfolioId>,
 }
 
 /// Everything that does not hold: of what came in, of what was ruled, of what went out. The laws that each ruling has to obey
 /// come on top ([`laws`]).
-///
-/// # Errors
-/// Something in a stream is not what the stream is for.
-pub(crate) fn judge(tape: &Tape, sent: &Sent, portfolios: &BTreeSet<PortfolioId>) -> Result<Vec<String>> {
-    let matter = Matter { tape, read: tape.read()?, sent, portfolios };
+pub(crate) fn judge(tape: &Tape, sent: &Sent, portfolios: &BTreeSet<PortfolioId>) -> Vec<String> {
+    let matter = Matter { tape, read: &tape.read, sent, portfolios };
     let mut wrong = events::check(&matter);
     wrong.extend(entries::check(&matter));
     wrong.extend(decisions::check(&matter));
     wrong.extend(freezes::check(&matter));
-    Ok(wrong)
+    wrong
 }

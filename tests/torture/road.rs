@@ -1,7 +1,6 @@
 //! Roads: every process reaches each server over a proxy of its own, on which traffic can fare badly.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -98,20 +97,24 @@ fn links() -> impl Iterator<Item = Link> {
 }
 
 impl Roads {
-    /// Opens every link to servers on these ports.
-    pub(crate) async fn open(nats: u16, redis: u16) -> Result<Self> {
-        let mut proxies = Vec::new();
+    /// Opens every link to servers on these ports. They have a thread of their own: whatever else keeps the one that judges
+    /// busy must not hold up the traffic.
+    pub(crate) fn open(nats: u16, redis: u16) -> Result<Self> {
+        let (mut proxies, mut listeners) = (Vec::new(), Vec::new());
         for link in links() {
             let to = match link.server {
                 Server::Nats => nats,
                 Server::Redis => redis,
             };
             let port = port::free()?;
-            let listener = TcpListener::bind(("127.0.0.1", port)).await.context("binding a proxy")?;
+            let listener = std::net::TcpListener::bind(("127.0.0.1", port)).context("binding a proxy")?;
+            listener.set_nonblocking(true)?;
             let (traffic, watched) = watch::channel(Traffic::Free);
-            tokio::spawn(listen(listener, to, watched));
+            listeners.push((listener, to, watched));
             proxies.push(Proxy { link, url: link.server.url(port), traffic });
         }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        std::thread::spawn(move || runtime.block_on(run(listeners)));
         Ok(Self { proxies })
     }
 
@@ -140,24 +143,45 @@ impl Roads {
     }
 }
 
+/// Runs proxies until nobody disturbs them any more.
+async fn run(listeners: Vec<(std::net::TcpListener, u16, watch::Receiver<Traffic>)>) {
+    let mut running = tokio::task::JoinSet::new();
+    for (listener, to, traffic) in listeners {
+        if let Ok(listener) = TcpListener::from_std(listener) {
+            running.spawn(listen(listener, to, traffic));
+        }
+    }
+    while running.join_next().await.is_some() {}
+}
+
 async fn listen(listener: TcpListener, to: u16, traffic: watch::Receiver<Traffic>) {
-    let traffic = Arc::new(traffic);
-    while let Ok((near, _)) = listener.accept().await {
+    let mut over = traffic.clone();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = gone(&mut over) => return,
+        };
+        let Ok((near, _)) = accepted else { continue };
         if *traffic.borrow() == Traffic::Cut {
             continue;
         }
-        let traffic = watch::Receiver::clone(&traffic);
-        tokio::spawn(async move {
-            // A server that is gone is seen as one: the connection ends.
-            let Ok(far) = TcpStream::connect(("127.0.0.1", to)).await else { return };
-            let _ = (near.set_nodelay(true), far.set_nodelay(true));
-            let ((near_read, near_write), (far_read, far_write)) = (near.into_split(), far.into_split());
-            tokio::select! {
-                () = pass(near_read, far_write, Direction::There, traffic.clone()) => {}
-                () = pass(far_read, near_write, Direction::Back, traffic.clone()) => {}
-                () = cut(traffic) => {}
-            }
-        });
+        tokio::spawn(connect(near, to, traffic.clone()));
+    }
+}
+
+async fn gone(traffic: &mut watch::Receiver<Traffic>) {
+    while traffic.changed().await.is_ok() {}
+}
+
+async fn connect(near: TcpStream, to: u16, traffic: watch::Receiver<Traffic>) {
+    // A server that is gone is seen as one: the connection ends.
+    let Ok(far) = TcpStream::connect(("127.0.0.1", to)).await else { return };
+    let _ = (near.set_nodelay(true), far.set_nodelay(true));
+    let ((near_read, near_write), (far_read, far_write)) = (near.into_split(), far.into_split());
+    tokio::select! {
+        () = pass(near_read, far_write, Direction::There, traffic.clone()) => {}
+        () = pass(far_read, near_write, Direction::Back, traffic.clone()) => {}
+        () = cut(traffic) => {}
     }
 }
 

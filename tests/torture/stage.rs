@@ -60,7 +60,7 @@ impl Stage {
         book: Book,
     ) -> Result<Self> {
         let (nats, redis) = (port::free()?, port::free()?);
-        let roads = Roads::open(nats, redis).await?;
+        let roads = Roads::open(nats, redis)?;
         let mut builder = Mesh::builder().data(folder).policy(policy).nats_port(nats).redis_port(redis);
         builder = builder.arg("redis", "--appendfsync").arg("redis", "always");
         builder = builder.arg("provision", "--history").arg("provision", "100000");

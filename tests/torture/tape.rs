@@ -26,7 +26,7 @@ const STALLED: Duration = Duration::from_secs(10);
 /// A message of a stream: its sequence and bytes.
 pub(crate) type Kept = (u64, Vec<u8>);
 
-/// Everything that a mesh wrote.
+/// Everything that a mesh wrote: as it stands, and as it reads.
 #[derive(Debug, Default)]
 pub(crate) struct Tape {
     pub(crate) events: Vec<Kept>,
@@ -34,6 +34,7 @@ pub(crate) struct Tape {
     pub(crate) decisions: Vec<Kept>,
     pub(crate) dead: Vec<Kept>,
     pub(crate) redis: InRedis,
+    pub(crate) read: Read,
 }
 
 /// What stands in Redis.
@@ -49,13 +50,16 @@ pub(crate) struct InRedis {
     pub(crate) documents: BTreeMap<PortfolioId, Value>,
 }
 
-/// The tape as it is read: what is there, and what of it counts.
+/// What was read of the streams.
+#[derive(Debug, Default)]
 pub(crate) struct Read {
+    /// By sequence.
     pub(crate) events: BTreeMap<u64, Event>,
     /// The rulings that count, in the order of the log.
     pub(crate) rulings: Vec<Ruling>,
     pub(crate) decisions: Vec<Decision>,
     pub(crate) letters: Vec<Letter>,
+    chains: BTreeMap<PortfolioId, Chain>,
 }
 
 impl Tape {
@@ -66,47 +70,48 @@ impl Tape {
         redis: &mut MultiplexedConnection,
         portfolios: impl Iterator<Item = PortfolioId>,
     ) -> Result<()> {
-        read_on(nats, "EVENTS", "fed.event.>", &mut self.events).await?;
-        read_on(nats, "RULINGS", "fed.ruling.>", &mut self.rulings).await?;
-        read_on(nats, "DECISIONS", "fed.decision.>", &mut self.decisions).await?;
-        read_on(nats, "DEAD", "fed.dead.>", &mut self.dead).await?;
+        let Self { events, rulings, decisions, dead, read, .. } = self;
+        for (sequence, bytes) in read_on(nats, "EVENTS", "fed.event.>", events).await? {
+            read.events.insert(*sequence, Event::from_bytes(bytes)?);
+        }
+        for (sequence, bytes) in read_on(nats, "RULINGS", "fed.ruling.>", rulings).await? {
+            read.take_ruling(bytes).with_context(|| format!("RULINGS {sequence}"))?;
+        }
+        for (_, bytes) in read_on(nats, "DECISIONS", "fed.decision.>", decisions).await? {
+            read.decisions.push(Decision::from_bytes(bytes)?);
+        }
+        for (_, bytes) in read_on(nats, "DEAD", "fed.dead.>", dead).await? {
+            read.letters.push(Letter::from_bytes(bytes)?);
+        }
         self.redis = InRedis::read(redis, portfolios).await?;
         Ok(())
     }
+}
 
-    /// Reads what is there.
-    pub(crate) fn read(&self) -> Result<Read> {
-        let events = self.events.iter().map(|(sequence, bytes)| Ok((*sequence, Event::from_bytes(bytes)?)));
-        let decisions = self.decisions.iter().map(|(_, bytes)| Ok(Decision::from_bytes(bytes)?));
-        let letters = self.dead.iter().map(|(_, bytes)| Ok(Letter::from_bytes(bytes)?));
-        Ok(Read {
-            events: events.collect::<Result<_>>()?,
-            rulings: self.counted()?,
-            decisions: decisions.collect::<Result<_>>()?,
-            letters: letters.collect::<Result<_>>()?,
-        })
-    }
-
-    /// The rulings that count, by the fold.
-    fn counted(&self) -> Result<Vec<Ruling>> {
-        let mut chains: BTreeMap<PortfolioId, Chain> = BTreeMap::new();
-        let mut rulings = Vec::new();
-        for (sequence, bytes) in &self.rulings {
-            let ruling = Ruling::from_bytes(bytes).with_context(|| format!("ruling {sequence}"))?;
-            let chain = chains.entry(ruling.portfolio.clone()).or_default();
-            if chain.fold(ruling.version, ruling.previous, RulingHash::of(bytes)) {
-                rulings.push(ruling);
-            }
+impl Read {
+    /// Takes the next ruling of the log, if it counts by the fold.
+    fn take_ruling(&mut self, bytes: &[u8]) -> Result<()> {
+        let ruling = Ruling::from_bytes(bytes)?;
+        let chain = self.chains.entry(ruling.portfolio.clone()).or_default();
+        if chain.fold(ruling.version, ruling.previous, RulingHash::of(bytes)) {
+            self.rulings.push(ruling);
         }
-        Ok(rulings)
+        Ok(())
     }
 }
 
-async fn read_on(nats: &Connection, stream: &str, filter: &str, kept: &mut Vec<Kept>) -> Result<()> {
+/// Reads what came to a stream since, and gives that back.
+async fn read_on<'a>(
+    nats: &Connection,
+    stream: &str,
+    filter: &str,
+    kept: &'a mut Vec<Kept>,
+) -> Result<&'a [Kept]> {
+    let before = kept.len();
     let last = nats.jetstream.get_stream(stream).await?.get_info().await?.state.last_sequence;
     let mut read = kept.last().map_or(0, |(sequence, _)| *sequence);
     if read >= last {
-        return Ok(());
+        return Ok(&[]);
     }
     let mut reading = nats.read(stream, filter, Sequence(read + 1)).await?;
     while read < last {
@@ -116,7 +121,7 @@ async fn read_on(nats: &Connection, stream: &str, filter: &str, kept: &mut Vec<K
         read = record.sequence.0;
         kept.push((read, record.payload.to_vec()));
     }
-    Ok(())
+    Ok(kept.get(before..).unwrap_or_default())
 }
 
 /// The entries of a Redis stream: id and fields.
