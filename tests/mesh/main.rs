@@ -10,6 +10,7 @@
 //! | `guide` | the integration guide's curl lines, handler and widget payload work |
 //! | `absence` | a role killed or never started: the others go on, nothing loosens, it joins again |
 //! | `leases` | work is shared, and moves to others when its holder is killed, ends or hangs |
+//! | `recorded` | an hour of fifty portfolios, with roles killed and returned, replays byte for byte |
 //! | `letters` | what cannot be used is kept with a reason, and the next good event is decided |
 //! | `rolling` | every process replaced by a new one under load, and nobody is missed |
 //! | `slow` | a portfolio that falls behind and a role that hangs keep nothing else |
@@ -31,6 +32,7 @@ mod leases;
 mod letters;
 mod oracle;
 mod rolling;
+mod recorded;
 mod settings;
 mod slow;
 mod stop;

@@ -144,7 +144,8 @@ impl Played {
         let began = Instant::now();
         loop {
             stage.look_after()?;
-            let mut redis = client.get_multiplexed_async_connection().await?;
+            let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(READING));
+            let mut redis = client.get_multiplexed_async_connection_with_config(&config).await?;
             let reading = self.tape.read_on(&nats, &mut redis, portfolios.iter().cloned());
             tokio::time::timeout(READING, reading).await.context("the streams do not come")??;
             let wrong = judge(&self.tape, &self.book.open(), portfolios);
