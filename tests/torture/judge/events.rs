@@ -1,10 +1,10 @@
-//! EVENTS holds what the backend said, what is due, and what was ordered by hand, each once and under its own id; and every
+//! EVENTS holds what the backend said, what is due, and what was ordered by hand, under derived ids; each is ruled once, and every
 //! ruling is of an event that stands where the ruling says, in order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use proto::event::{Body, Event, Source};
-use proto::id::{EntryId, EventId, PortfolioId, Sequence};
+use proto::id::{EventId, PortfolioId, Sequence};
 
 use super::Matter;
 use crate::sent::{Item, Meaning, number_of};
@@ -16,20 +16,15 @@ pub(super) fn check(matter: &Matter<'_>) -> Vec<String> {
     wrong
 }
 
-/// Nothing is in EVENTS that nobody said, and nothing twice.
+/// Nothing is in EVENTS that nobody said. An entry may stand there twice, when it was read again after the broker had forgotten
+/// its message id: what counts is that it is ruled once.
 fn strangers(matter: &Matter<'_>) -> Vec<String> {
     let items: BTreeMap<u64, &Item> = matter.sent.items.iter().map(|item| (item.number, item)).collect();
-    let mut stored: BTreeSet<(&str, EntryId, &PortfolioId)> = BTreeSet::new();
     let mut wrong = Vec::new();
     for (sequence, event) in &matter.read.events {
         let Event { portfolio, body, .. } = event;
         let known = match &event.source {
             Source::Redis { stream, entry, .. } => {
-                if !stored.insert((stream, *entry, portfolio)) {
-                    wrong.push(format!(
-                        "EVENTS {sequence}: entry {entry} of {stream} is stored twice for {portfolio}"
-                    ));
-                }
                 let item = number_of(&event.correlation_id).and_then(|number| items.get(&number));
                 event.id == Event::id_of_entry(stream, *entry, portfolio, body)
                     && item.is_some_and(|item| concerns(item, stream, portfolio, matter.portfolios))
