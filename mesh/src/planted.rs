@@ -1,4 +1,4 @@
-//! Bugs that are planted on purpose, to show that the simulator finds their like.
+//! Bugs that are planted on purpose, to show that the simulator and the torture test find their like.
 //!
 //! Without the feature `planted` every question here is a constant `false` and the bug is not in the binary.
 
@@ -75,16 +75,32 @@ pub use on_purpose::{Planted, is, plant};
 #[cfg(feature = "planted")]
 mod on_purpose {
     use std::cell::Cell;
+    use std::sync::LazyLock;
 
     use super::Bug;
+
+    /// Names a bug for a whole process: a real binary that is built to have some.
+    const VARIABLE: &str = "FED_PLANTED";
+    /// The exit code for a bug that nobody knows: a search for it would find nothing and mean nothing.
+    const BAD_CONFIGURATION: i32 = 64;
 
     thread_local! {
         static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
     }
 
-    /// Whether this bug is in the code that runs now, on this thread.
+    static NAMED: LazyLock<Option<Bug>> = LazyLock::new(|| {
+        let name = std::env::var(VARIABLE).ok()?;
+        let named = Bug::ALL.into_iter().find(|bug| format!("{bug:?}") == name);
+        if named.is_none() {
+            tracing::error!(name, "{VARIABLE} names a bug that nobody knows");
+            std::process::exit(BAD_CONFIGURATION);
+        }
+        named
+    });
+
+    /// Whether this bug is in the code that runs now, on this thread or in this whole process.
     pub fn is(bug: Bug) -> bool {
-        PLANTED.get() == Some(bug)
+        PLANTED.get() == Some(bug) || *NAMED == Some(bug)
     }
 
     /// Puts a bug into what runs on this thread, until what is returned is dropped.

@@ -8,6 +8,9 @@ use clap::Parser;
 /// How long the runs of `make test` go on starting, unless told otherwise.
 const SHORT: Duration = Duration::from_secs(75);
 
+/// Within how many runs a planted bug has to be found.
+const WITHIN: u64 = 20;
+
 /// Kills, halts, cuts off and rolls back parts of a real mesh under load, and checks what came of it
 #[derive(Debug, Clone, Parser)]
 #[command(
@@ -47,9 +50,10 @@ pub(crate) struct Args {
     #[arg(long, env = "FED_TORTURE_KEEP", value_name = "DIR", default_value = env!("CARGO_TARGET_TMPDIR"))]
     pub(crate) keep: PathBuf,
 
-    /// Ends with the first run that finds something
-    #[arg(long)]
-    pub(crate) until_found: bool,
+    /// The other way round: these bugs (their names in `mesh::planted`), which the binaries are built to have, are to be
+    /// found, each within twenty runs
+    #[arg(long, value_name = "BUG", value_delimiter = ',', requires = "bins", conflicts_with_all = ["seed", "minutes", "runs"])]
+    pub(crate) find: Vec<String>,
 
     #[command(flatten)]
     pub(crate) harness: Harness,
@@ -98,6 +102,9 @@ pub(crate) struct Schedule {
 impl Args {
     pub(crate) fn schedule(&self) -> Schedule {
         let (from, ever) = (self.from, Duration::MAX);
+        if !self.find.is_empty() {
+            return Schedule { from, most: WITHIN, lasts: ever };
+        }
         match (self.seed, self.runs, self.minutes) {
             (Some(seed), _, _) => Schedule { from: seed, most: 1, lasts: ever },
             (None, Some(runs), _) => Schedule { from, most: runs, lasts: ever },

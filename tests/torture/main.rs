@@ -34,6 +34,7 @@ mod stage;
 mod tally;
 mod tape;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -41,6 +42,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use clap::Parser as _;
+use serde_json::{Value, json};
 
 use crate::args::{Args, Schedule};
 use crate::plan::Plan;
@@ -51,12 +53,14 @@ use crate::tally::Tally;
 const SHOWN: usize = 12;
 
 /// Runs one after another, or some side by side.
-struct Course {
-    args: Args,
+struct Course<'a> {
+    args: &'a Args,
+    /// The bug that the binaries have, and that is to be found.
+    bug: Option<&'a str>,
     schedule: Schedule,
     began: Instant,
     next: AtomicU64,
-    ended: AtomicBool,
+    found: AtomicBool,
     total: Mutex<Tally>,
 }
 
@@ -65,27 +69,50 @@ fn main() -> ExitCode {
     if args.harness.list || !args.harness.asks_for_it() {
         return ExitCode::SUCCESS;
     }
-    let schedule = args.schedule();
-    let lanes = u64::from(args.lanes).min(schedule.most);
-    let course = Course {
-        args,
-        schedule,
-        began: Instant::now(),
-        next: AtomicU64::new(0),
-        ended: AtomicBool::new(false),
-        total: Mutex::default(),
+    let passed = if args.find.is_empty() {
+        let total = Course::of(&args, None).run();
+        tell_last(&total.json());
+        total.violations == 0 && total.runs > 0
+    } else {
+        let found = args.find.iter().map(|bug| (bug, found(&args, bug)));
+        let found: BTreeMap<&String, Option<u64>> = found.collect();
+        tell_last(&json!({"found_after_runs": found}));
+        found.values().all(Option::is_some)
     };
-    std::thread::scope(|scope| {
-        for _ in 0..lanes {
-            scope.spawn(|| course.lane());
-        }
-    });
-    let total = course.total.into_inner().unwrap_or_else(PoisonError::into_inner);
-    tell_last(&total);
-    if total.violations == 0 && total.runs > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-impl Course {
+/// After how many runs a bug is found.
+fn found(args: &Args, bug: &str) -> Option<u64> {
+    let total = Course::of(args, Some(bug)).run();
+    let found = (total.violations > 0).then_some(total.runs);
+    tell(&found.map_or(format!("{bug} is NOT found"), |runs| format!("{bug} is found after {runs} runs")));
+    found
+}
+
+impl<'a> Course<'a> {
+    fn of(args: &'a Args, bug: Option<&'a str>) -> Self {
+        Self {
+            args,
+            bug,
+            schedule: args.schedule(),
+            began: Instant::now(),
+            next: AtomicU64::new(0),
+            found: AtomicBool::new(false),
+            total: Mutex::default(),
+        }
+    }
+
+    fn run(self) -> Tally {
+        let lanes = u64::from(self.args.lanes).min(self.schedule.most);
+        std::thread::scope(|scope| {
+            for _ in 0..lanes {
+                scope.spawn(|| self.lane());
+            }
+        });
+        self.total.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Processes end with the thread that started them, so a run stays on the thread of its lane.
     fn lane(&self) {
         while let Some(seed) = self.next_seed() {
@@ -98,8 +125,8 @@ impl Course {
                 tell(&format!("seed {seed} could not be run: {failed:#}"));
                 Tally { violations: 1, ..Tally::default() }
             });
-            if self.args.until_found && tally.violations > 0 {
-                self.ended.store(true, Ordering::Relaxed);
+            if tally.violations > 0 {
+                self.found.store(true, Ordering::Relaxed);
             }
             self.total.lock().unwrap_or_else(PoisonError::into_inner).add(&tally);
         }
@@ -108,16 +135,24 @@ impl Course {
     fn next_seed(&self) -> Option<u64> {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         let in_time = index == 0 || self.began.elapsed() < self.schedule.lasts;
-        let goes_on = in_time && index < self.schedule.most && !self.ended.load(Ordering::Relaxed);
+        let is_over = self.bug.is_some() && self.found.load(Ordering::Relaxed);
+        let goes_on = in_time && index < self.schedule.most && !is_over;
         goes_on.then_some(self.schedule.from + index)
     }
 
     async fn one(&self, seed: u64) -> Result<Tally> {
         let began = Instant::now();
         let plan = Plan::of(seed, std::time::Duration::from_secs(self.args.seconds));
-        let Outcome { tally, wrong, kept } = run(&plan, &self.args).await?;
+        let Outcome { tally, wrong, kept } = run(&plan, self.args, self.bug).await?;
         let took = began.elapsed().as_secs();
         match kept {
+            None if !wrong.is_empty() => {
+                tell(&format!(
+                    "seed {seed}: {} violations: {}",
+                    wrong.len(),
+                    wrong.first().map_or("", String::as_str)
+                ));
+            }
             None => tell(&format!("seed {seed}: all holds after {took} s: {}", tally.words())),
             Some(kept) => {
                 let shown: Vec<&str> = wrong.iter().take(SHOWN).map(String::as_str).collect();
@@ -139,6 +174,6 @@ fn tell(what: &str) {
 }
 
 #[allow(clippy::print_stdout, reason = "the result of a command")]
-fn tell_last(total: &Tally) {
-    println!("{}", total.json());
+fn tell_last(result: &Value) {
+    println!("{result}");
 }

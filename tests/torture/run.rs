@@ -23,6 +23,8 @@ use crate::tape::Tape;
 
 /// Looser values are granted at once, so that much is decided and much could loosen by mistake.
 const POLICY: &str = "[court]\nconfirm = 1\nconfirm_over = \"0s\"\ncool_down = {}\n";
+/// The file that it stands in.
+pub(crate) const POLICY_FILE: &str = "policy.toml";
 /// How long the mesh may take, after the last fault, to decide again everywhere.
 const RECOVERY: Duration = Duration::from_secs(40);
 /// How long it may take, after the load, until all is through; `FED_TEST_PATIENCE_SECONDS` raises it.
@@ -44,20 +46,22 @@ pub(crate) struct Outcome {
 ///
 /// # Errors
 /// The run itself could not be done.
-pub(crate) async fn run(plan: &Plan, args: &Args) -> Result<Outcome> {
+pub(crate) async fn run(plan: &Plan, args: &Args, bug: Option<&str>) -> Result<Outcome> {
     let folder =
         tempfile::Builder::new().prefix(&format!("torture-{}-", plan.seed)).tempdir_in(&args.keep)?;
-    let policy = folder.path().join("policy.toml");
-    std::fs::write(&policy, POLICY)?;
+    std::fs::write(folder.path().join(POLICY_FILE), POLICY)?;
     std::fs::write(folder.path().join("plan.txt"), plan.to_string())?;
     let mut played =
         Played { book: Book::default(), tape: Tape::default(), tally: Tally::default(), wrong: Vec::new() };
-    if let Err(failed) = played.play(plan, args, folder.path(), &policy).await {
+    if let Err(failed) = played.play(plan, args, bug, folder.path()).await {
         played.wrong.push(format!("the run failed: {failed:#}"));
     }
     let Played { tape, mut tally, wrong, .. } = played;
     tally.violations = wrong.len() as u64;
     if wrong.is_empty() {
+        return Ok(Outcome { tally, wrong, kept: None });
+    }
+    if bug.is_some() {
         return Ok(Outcome { tally, wrong, kept: None });
     }
     let kept = folder.keep();
@@ -73,8 +77,8 @@ struct Played {
 }
 
 impl Played {
-    async fn play(&mut self, plan: &Plan, args: &Args, folder: &Path, policy: &Path) -> Result<()> {
-        let mut stage = Stage::start(plan, args, folder, policy, self.book.clone()).await?;
+    async fn play(&mut self, plan: &Plan, args: &Args, bug: Option<&str>, folder: &Path) -> Result<()> {
+        let mut stage = Stage::start(plan, args, bug, folder, self.book.clone()).await?;
         let (nats_url, redis_url) = (stage.mesh.nats_url().to_owned(), stage.mesh.redis_url().to_owned());
         let mut market = Market::new(plan.load.clone());
         let portfolios: BTreeSet<PortfolioId> = market::portfolios().collect();

@@ -17,6 +17,7 @@ use crate::recovery::Recoveries;
 use crate::rivals;
 use crate::road::{Roads, Traffic};
 use crate::rollback::Copy;
+use crate::run::POLICY_FILE;
 use crate::sent::{Book, RolledBack};
 
 /// How often it is looked whether a process ended by itself.
@@ -55,18 +56,22 @@ impl Stage {
     pub(crate) async fn start(
         plan: &Plan,
         args: &Args,
+        bug: Option<&str>,
         folder: &Path,
-        policy: &Path,
         book: Book,
     ) -> Result<Self> {
         let (nats, redis) = (port::free()?, port::free()?);
         let roads = Roads::open(nats, redis)?;
-        let mut builder = Mesh::builder().data(folder).policy(policy).nats_port(nats).redis_port(redis);
+        let mut builder =
+            Mesh::builder().data(folder).policy(folder.join(POLICY_FILE)).nats_port(nats).redis_port(redis);
         builder = builder.arg("redis", "--appendfsync").arg("redis", "always");
         builder = builder.arg("provision", "--history").arg("provision", "100000");
         builder = builder.patience(Duration::from_secs(120));
         if plan.overlap {
             builder = builder.env("FED_LEASES", "off");
+        }
+        if let Some(bug) = bug {
+            builder = builder.env("FED_PLANTED", bug);
         }
         if let Some(bins) = &args.bins {
             builder = builder.bins(Bins::in_folder(bins));
