@@ -46,7 +46,7 @@ planted: servers ## Does the torture test find planted bugs, each within twenty 
 	cargo build --locked --package arbiter --package gateway --bins --features arbiter/planted,gateway/planted
 	cp target/debug/federation-arbiter target/debug/federation-gateway target/planted/
 	cargo build --locked --workspace --bins
-	cargo test --locked -p federation-tests --test torture -- --lanes $(LANES) --bins target/planted --find $(BUGS)
+	cargo test --locked -p federation-tests --test torture -- --lanes $(LANES) --bins $(CURDIR)/target/planted --find $(BUGS)
 
 mutants: ## Change the pure core line by line: do its tests notice? (hours; results in target/mutants.out)
 	command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants

@@ -166,8 +166,10 @@ async fn replay(args: &[&str]) -> Result<Vec<Value>> {
 
 async fn export(world: &World, stream: &str, file: &Path) -> Result<u64> {
     let file = file.to_str().context("a path")?;
-    let url = world.mesh.nats_url();
-    let told = replay(&["export", "--stream", stream, "--out", file, "--nats-url", url, "--json"]).await?;
+    let (url, seed) = (world.mesh.nats_url(), world.mesh.seed("observer").context("no observer")?);
+    let seed = seed.to_str().context("a path")?;
+    let who = ["--nats-url", url, "--nats-nkey", seed];
+    let told = replay(&[&["export", "--stream", stream, "--out", file, "--json"][..], &who].concat()).await?;
     told.last().and_then(|line| line["messages"].as_u64()).context("no count of messages")
 }
 
@@ -186,7 +188,8 @@ struct Decision {
 async fn decided(world: &World) -> Result<BTreeMap<PortfolioId, Vec<DecisionId>>> {
     let stream = world.jetstream().await?.get_stream("RULINGS").await?;
     let last = stream.get_info().await?.state.last_sequence;
-    let config = OrderedConfig { deliver_policy: DeliverPolicy::All, ..OrderedConfig::default() };
+    let (deliver_policy, filter_subject) = (DeliverPolicy::All, "fed.ruling.>".to_owned());
+    let config = OrderedConfig { deliver_policy, filter_subject, ..OrderedConfig::default() };
     let mut rulings = stream.create_consumer(config).await?.messages().await?;
     let mut decided: BTreeMap<PortfolioId, Vec<DecisionId>> = BTreeMap::new();
     while let Some(message) = rulings.next().await {

@@ -15,6 +15,7 @@
 //! | `tape`, `judge` | all that was written, and what must hold |
 
 mod args;
+mod door;
 mod evidence;
 mod freezes;
 mod judge;

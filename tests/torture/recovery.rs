@@ -11,6 +11,8 @@ use proto::ruling::{Heard, Ruling};
 use proto::time::Time;
 use proto::wire::Message as _;
 
+use crate::door::Door;
+
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(60);
 
@@ -60,16 +62,16 @@ impl Recoveries {
     }
 
     /// Looks again and again; ends with the task that it runs in.
-    pub(crate) async fn watch(self, nats_url: String, redis_url: String) {
+    pub(crate) async fn watch(self, door: Door, redis_url: String) {
         loop {
             // Servers come and go: whatever fails is begun anew.
-            let _ = tokio::time::timeout(Duration::from_secs(30), self.look_on(&nats_url, &redis_url)).await;
+            let _ = tokio::time::timeout(Duration::from_secs(30), self.look_on(&door, &redis_url)).await;
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    async fn look_on(&self, nats_url: &str, redis_url: &str) -> Result<()> {
-        let jetstream = async_nats::jetstream::new(async_nats::connect(nats_url).await?);
+    async fn look_on(&self, door: &Door, redis_url: &str) -> Result<()> {
+        let jetstream = async_nats::jetstream::new(door.open().await?);
         let stream = jetstream.get_stream_no_info("RULINGS").await?;
         let mut redis = redis::Client::open(redis_url)?.get_multiplexed_async_connection().await?;
         loop {

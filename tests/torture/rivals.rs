@@ -7,9 +7,11 @@ use proto::id::PortfolioId;
 use proto::ruling::{Absence, Heard, HeardReview, Ruling};
 use proto::wire::Message as _;
 
+use crate::door::Door;
+
 /// Puts a rival of the latest ruling of each of these portfolios into the log.
-pub(crate) async fn rival(nats_url: &str, portfolios: &[PortfolioId]) -> Result<()> {
-    let jetstream = async_nats::jetstream::new(async_nats::connect(nats_url).await?);
+pub(crate) async fn rival(door: &Door, portfolios: &[PortfolioId]) -> Result<()> {
+    let jetstream = async_nats::jetstream::new(door.open().await?);
     let stream = jetstream.get_stream_no_info("RULINGS").await?;
     for portfolio in portfolios {
         let subject = format!("fed.ruling.*.{portfolio}");

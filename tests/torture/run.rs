@@ -10,6 +10,7 @@ use proto::id::PortfolioId;
 use tokio::sync::watch;
 
 use crate::args::Args;
+use crate::door::Door;
 use crate::evidence;
 use crate::freezes::freeze;
 use crate::judge::{judge, laws};
@@ -79,17 +80,17 @@ struct Played {
 impl Played {
     async fn play(&mut self, plan: &Plan, args: &Args, bug: Option<&str>, folder: &Path) -> Result<()> {
         let mut stage = Stage::start(plan, args, bug, folder, self.book.clone()).await?;
-        let (nats_url, redis_url) = (stage.mesh.nats_url().to_owned(), stage.mesh.redis_url().to_owned());
+        let (door, redis_url) = (Door::of_observer(&stage.mesh)?, stage.mesh.redis_url().to_owned());
         let mut market = Market::new(plan.load.clone());
         let portfolios: BTreeSet<PortfolioId> = market::portfolios().collect();
         let mut producer = Producer::new(&redis_url, self.book.clone())?;
         for portfolio in &portfolios {
             producer.publish(market.first(portfolio.clone(), mesh::clock::now())).await;
         }
-        self.known(&nats_url, &portfolios).await?;
+        self.known(&door, &portfolios).await?;
 
         let (end, ended) = watch::channel(false);
-        let watching = tokio::spawn(stage.recoveries.clone().watch(nats_url.clone(), redis_url.clone()));
+        let watching = tokio::spawn(stage.recoveries.clone().watch(door, redis_url.clone()));
         let loading = tokio::spawn(producer.run(market, ended.clone()));
         let every = plan.lasts / 5;
         let desk =
@@ -109,8 +110,8 @@ impl Played {
     }
 
     /// Waits until every portfolio has a ruling: what concerns everybody concerns all of them from then on.
-    async fn known(&mut self, nats_url: &str, portfolios: &BTreeSet<PortfolioId>) -> Result<()> {
-        let nats = Connection::new(async_nats::connect(nats_url).await?);
+    async fn known(&mut self, door: &Door, portfolios: &BTreeSet<PortfolioId>) -> Result<()> {
+        let nats = Connection::new(door.open().await?);
         let began = Instant::now();
         loop {
             let info = nats.jetstream.get_stream("RULINGS").await?.get_info().await?;
@@ -141,7 +142,7 @@ impl Played {
 
     /// Reads everything again and again until nothing is amiss, or it takes too long: then what is amiss is told.
     async fn settle(&mut self, stage: &mut Stage, portfolios: &BTreeSet<PortfolioId>) -> Result<()> {
-        let nats = Connection::new(async_nats::connect(stage.mesh.nats_url()).await?);
+        let nats = Connection::new(Door::of_observer(&stage.mesh)?.open().await?);
         let client = redis::Client::open(stage.mesh.redis_url())?;
         let raised = std::env::var("FED_TEST_PATIENCE_SECONDS").ok().and_then(|text| text.parse().ok());
         let patience = raised.map_or(SETTLING, Duration::from_secs).max(SETTLING);

@@ -10,6 +10,7 @@ use local::{Mesh, port};
 use proto::id::{PortfolioId, Slot, SlotCount};
 
 use crate::args::Args;
+use crate::door::Door;
 use crate::market;
 use crate::plan::{Fault, Plan, SERVICES, What};
 use crate::producer::Producer;
@@ -182,8 +183,9 @@ impl Stage {
 
     /// A broker that is away admits nobody: then there are none.
     async fn rival(&mut self) {
+        let Ok(door) = Door::of_arbiter(&self.mesh) else { return };
         let portfolios: Vec<PortfolioId> = market::portfolios().step_by(3).collect();
-        let _ = tokio::time::timeout(RIVALS, rivals::rival(self.mesh.nats_url(), &portfolios)).await;
+        let _ = tokio::time::timeout(RIVALS, rivals::rival(&door, &portfolios)).await;
     }
 
     fn count(&mut self, kind: String) {

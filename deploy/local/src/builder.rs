@@ -314,7 +314,10 @@ impl Setup {
     /// Where a process finds NATS, and who it is there.
     fn to_nats(&self, process: &str, identity: &str) -> Vec<OsString> {
         let seed = self.seed(identity).into_iter().flat_map(|file| ["--nats-nkey".into(), file.into()]);
-        ["--nats-url".into(), OsString::from(self.url(process, Server::Nats))].into_iter().chain(seed).collect()
+        ["--nats-url".into(), OsString::from(self.url(process, Server::Nats))]
+            .into_iter()
+            .chain(seed)
+            .collect()
     }
 
     /// How to run a service under a process name.
