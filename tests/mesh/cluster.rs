@@ -4,7 +4,7 @@
 //! compare-and-set on several servers will not do. Without it there is nothing to test.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use async_nats::jetstream::Context as JetStream;
@@ -12,6 +12,8 @@ use async_nats::jetstream::stream::Config;
 use local::Mesh;
 use local::bins::{Bins, LAUNCHER};
 use local::child::{Child, Spec};
+use mesh::clock::now;
+use proto::time::Time;
 use rustix::process::Signal;
 
 use crate::feed::{Feed, Plan};
@@ -121,23 +123,23 @@ async fn whole(world: &World) -> Result<usize> {
 }
 
 /// When each ruling was stored.
-async fn stored_at(jetstream: &JetStream) -> Result<Vec<SystemTime>> {
+async fn stored_at(jetstream: &JetStream) -> Result<Vec<Time>> {
     let stream = jetstream.get_stream("RULINGS").await?;
     let state = stream.cached_info().state.clone();
     let mut times = Vec::new();
     for sequence in state.first_sequence.max(1)..=state.last_sequence {
         let Ok(message) = stream.get_raw_message(sequence).await else { continue };
         let nanos = message.time.unix_timestamp_nanos();
-        times.push(SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos.try_into()?));
+        times.push(Time::from_millis(i64::try_from(nanos / 1_000_000)?));
     }
     Ok(times)
 }
 
 /// The longest time within these in which nothing was ruled.
-fn longest_gap(times: &[SystemTime], from: SystemTime, to: SystemTime) -> Duration {
+fn longest_gap(times: &[Time], from: Time, to: Time) -> Duration {
     let within = times.iter().copied().filter(|time| (from..to).contains(time));
-    let all: Vec<SystemTime> = std::iter::once(from).chain(within).chain([to]).collect();
-    let gaps = all.windows(2).map(|pair| pair[1].duration_since(pair[0]).unwrap_or_default());
+    let all: Vec<Time> = std::iter::once(from).chain(within).chain([to]).collect();
+    let gaps = all.windows(2).map(|pair| Duration::from(pair[1].since(pair[0])));
     gaps.max().unwrap_or_default()
 }
 
@@ -156,24 +158,24 @@ async fn lose_each(program: &Path) -> Result<()> {
     let mut faults = Vec::new();
     for number in (0..SERVERS).map(|step| (first + step) % SERVERS) {
         let leads = whole(&world).await?;
-        let began = SystemTime::now();
+        let began = now();
         cluster.kill(number).await?;
         lasts(&feed).await?;
-        let back = SystemTime::now();
+        let back = now();
         cluster.start_again(number)?;
         whole(&world).await?;
         let what = if leads == number { "the leader of RULINGS killed" } else { "another killed" };
         faults.push((what, began, back));
-        faults.push(("it came back", back, SystemTime::now()));
+        faults.push(("it came back", back, now()));
     }
     let number = whole(&world).await?;
-    let began = SystemTime::now();
+    let began = now();
     cluster.signal(number, Signal::STOP)?;
     let hung = Instant::now();
     lasts(&feed).await?;
     tokio::time::sleep(HANG.saturating_sub(hung.elapsed())).await;
     cluster.signal(number, Signal::CONT)?;
-    faults.push(("the leader of RULINGS hung", began, SystemTime::now()));
+    faults.push(("the leader of RULINGS hung", began, now()));
     whole(&world).await?;
     let entries = feed.check(&world, None).await?;
     let times = stored_at(&world.jetstream().await?).await?;

@@ -125,7 +125,7 @@ async fn publish(
             let number = turn % (2 * CALM);
             let drawdown = if number < CALM { 0.01 } else { [0.01, 0.06, 0.12][turn / (2 * CALM) % 3] };
             let payload = snapshot_of(&format!("p{number}"), drawdown).to_string();
-            let is_burst = number == 0 && turn / (2 * CALM) % 4 == 0;
+            let is_burst = number == 0 && (turn / (2 * CALM)).is_multiple_of(4);
             for _ in 0..if is_burst { BURST } else { 1 } {
                 published.snapshots.insert(add(&mut redis, SNAPSHOT, &payload).await?);
             }

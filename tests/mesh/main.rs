@@ -19,7 +19,11 @@
 //! | `settings` | the manifests name only variables that a binary takes, the hazards only tests that exist; discovery shows what a role is |
 //! | `oracle` | what the mesh wrote is what the pure core says; every other module calls it |
 
-#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic, its helpers too, and tells what it measured"
+)]
 
 mod absence;
 mod cluster;
@@ -31,8 +35,8 @@ mod guide;
 mod leases;
 mod letters;
 mod oracle;
-mod rolling;
 mod recorded;
+mod rolling;
 mod settings;
 mod slow;
 mod stop;

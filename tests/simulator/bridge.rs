@@ -241,8 +241,8 @@ impl Life {
         if !self.random.chance(self.plan.losses) {
             return;
         }
-        let which: &[Stream] = *self.random.pick(&[
-            &[Stream::Events][..],
+        let which: &[Stream] = self.random.pick::<&[Stream]>(&[
+            &[Stream::Events],
             &[Stream::Rulings],
             &[Stream::Events, Stream::Rulings],
         ]);

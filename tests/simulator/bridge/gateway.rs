@@ -100,8 +100,7 @@ struct Bridge {
 impl Bridge {
     fn ingest(&self, shutdown: Shutdown) -> impl Future<Output = Result<()>> + use<> {
         let (keys, metrics) = (Keys::default(), Metrics::default());
-        let options =
-            ingest::Options {
+        let options = ingest::Options {
             max_event_age: Period::from_secs(60),
             max_skew: Period::from_secs(60),
             first_start: FirstStart::Ago(Period::from_secs(60)),
