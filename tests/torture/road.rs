@@ -16,6 +16,8 @@ use crate::random::Random;
 
 /// The most bytes that are passed on at once.
 const CHUNK: usize = 64 * 1024;
+/// How many ports are tried for a proxy.
+const TRIES: u32 = 20;
 
 /// How what travels fares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,9 +108,7 @@ impl Roads {
                 Server::Nats => nats,
                 Server::Redis => redis,
             };
-            let port = port::free()?;
-            let listener = std::net::TcpListener::bind(("127.0.0.1", port)).context("binding a proxy")?;
-            listener.set_nonblocking(true)?;
+            let (listener, port) = bind()?;
             let (traffic, watched) = watch::channel(Traffic::Free);
             listeners.push((listener, to, watched));
             proxies.push(Proxy { link, url: link.server.url(port), traffic });
@@ -139,6 +139,23 @@ impl Roads {
     pub(crate) fn clear(&self) {
         for proxy in &self.proxies {
             proxy.traffic.send_replace(Traffic::Free);
+        }
+    }
+}
+
+/// A listener on a port that was free; somebody else may have been quicker to take it.
+fn bind() -> Result<(std::net::TcpListener, u16)> {
+    let mut tries = 0;
+    loop {
+        let port = port::free()?;
+        tries += 1;
+        match std::net::TcpListener::bind(("127.0.0.1", port)) {
+            Ok(listener) => {
+                listener.set_nonblocking(true)?;
+                return Ok((listener, port));
+            }
+            Err(error) if tries == TRIES => return Err(error).context("binding a proxy"),
+            Err(_) => {}
         }
     }
 }
