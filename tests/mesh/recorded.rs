@@ -3,21 +3,22 @@
 //!
 //! The hour lies in the past, in the ids of the entries. `make test` takes a part of it; `RECORDED_MINUTES=60` takes it whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
+use bytes::Bytes;
 use futures::StreamExt as _;
 use local::Mesh;
 use local::bins::Bins;
-use proto::id::{DecisionId, PortfolioId};
+use proto::id::{DecisionId, EventId, PortfolioId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::support::{World, patience, wait_for};
+use crate::support::{World, patience};
 
 /// Minutes of event time in `make test`.
 const MINUTES: u64 = 5;
@@ -32,6 +33,8 @@ const KILLED: [&str; 7] = ["researcher", "cio", "supervisor", "arbiter", "cro", 
 const AWAY: u64 = 60;
 /// How many entries are published at once.
 const AT_ONCE: usize = 200;
+/// How many decisions Redis keeps at least.
+const KEPT: usize = 10_000;
 /// How long the mesh may rule nothing while there is something to rule.
 const STANDSTILL: Duration = Duration::from_secs(60);
 
@@ -173,55 +176,116 @@ async fn export(world: &World, stream: &str, file: &Path) -> Result<u64> {
     told.last().and_then(|line| line["messages"].as_u64()).context("no count of messages")
 }
 
-#[derive(Deserialize)]
-struct Decided {
-    portfolio: PortfolioId,
-    decisions: Vec<Decision>,
+/// What was read of EVENTS and RULINGS so far.
+#[derive(Default)]
+struct Read {
+    events: BTreeSet<EventId>,
+    ruled: BTreeSet<EventId>,
+    decided: BTreeMap<PortfolioId, Vec<DecisionId>>,
+    /// Up to where, by stream.
+    through: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Deserialize)]
-struct Decision {
+struct Named {
+    id: EventId,
+}
+
+#[derive(Deserialize)]
+struct Ruled {
+    portfolio: PortfolioId,
+    event: Named,
+    decisions: Vec<Decided>,
+}
+
+#[derive(Deserialize)]
+struct Decided {
     decision_id: DecisionId,
 }
 
-/// What was decided, by the rulings of the log.
-async fn decided(world: &World) -> Result<BTreeMap<PortfolioId, Vec<DecisionId>>> {
-    let stream = world.jetstream().await?.get_stream("RULINGS").await?;
-    let last = stream.get_info().await?.state.last_sequence;
-    let (deliver_policy, filter_subject) = (DeliverPolicy::All, "fed.ruling.>".to_owned());
-    let config = OrderedConfig { deliver_policy, filter_subject, ..OrderedConfig::default() };
-    let mut rulings = stream.create_consumer(config).await?.messages().await?;
-    let mut decided: BTreeMap<PortfolioId, Vec<DecisionId>> = BTreeMap::new();
-    while let Some(message) = rulings.next().await {
-        let message = message?;
-        let ruling: Decided = serde_json::from_slice(&message.payload)?;
-        let ids = ruling.decisions.iter().map(|decision| decision.decision_id);
-        decided.entry(ruling.portfolio).or_default().extend(ids);
-        let read = message.info().map_err(|failed| anyhow::anyhow!("{failed}"))?.stream_sequence;
-        if read >= last {
-            break;
+impl Read {
+    /// Reads what came since.
+    async fn read_on(&mut self, world: &World) -> Result<()> {
+        let events = self.messages(world, "EVENTS", "fed.event.>").await?;
+        for bytes in events {
+            self.events.insert(serde_json::from_slice::<Named>(&bytes)?.id);
         }
+        for bytes in self.messages(world, "RULINGS", "fed.ruling.>").await? {
+            let Ruled { portfolio, event, decisions } = serde_json::from_slice(&bytes)?;
+            ensure!(self.ruled.insert(event.id), "event {} of {portfolio} was ruled twice", event.id);
+            let ids = decisions.iter().map(|decided| decided.decision_id);
+            self.decided.entry(portfolio).or_default().extend(ids);
+        }
+        Ok(())
     }
-    Ok(decided)
+
+    async fn messages(&mut self, world: &World, name: &'static str, filter: &str) -> Result<Vec<Bytes>> {
+        let stream = world.jetstream().await?.get_stream(name).await?;
+        let last = stream.get_info().await?.state.last_sequence;
+        let through = self.through.entry(name).or_default();
+        let mut read = Vec::new();
+        if *through >= last {
+            return Ok(read);
+        }
+        let deliver_policy = DeliverPolicy::ByStartSequence { start_sequence: *through + 1 };
+        let config =
+            OrderedConfig { deliver_policy, filter_subject: filter.to_owned(), ..OrderedConfig::default() };
+        let mut messages = stream.create_consumer(config).await?.messages().await?;
+        while *through < last {
+            let message = messages.next().await.with_context(|| format!("{name} ends"))??;
+            *through = message.info().map_err(|failed| anyhow!("{failed}"))?.stream_sequence;
+            read.push(message.message.payload);
+        }
+        Ok(read)
+    }
+}
+
+/// Waits until every event is ruled, timers included; the mesh may take its time as long as it goes on.
+async fn all_ruled(world: &World, read: &mut Read) -> Result<()> {
+    let mut since = Instant::now();
+    loop {
+        let before = read.ruled.len();
+        read.read_on(world).await?;
+        if read.events.is_subset(&read.ruled) {
+            return Ok(());
+        }
+        if read.ruled.len() > before {
+            since = Instant::now();
+        }
+        let left = read.events.difference(&read.ruled).count();
+        ensure!(
+            since.elapsed() < STANDSTILL.max(patience()),
+            "{left} events are not ruled, and no more come"
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// Redis has the decisions in order; it keeps about the last ten thousand of them.
-async fn told_as_decided(world: &World) -> Result<usize> {
-    let redis = crate::support::connect_redis(world.mesh.redis_url()).await?;
-    wait_for("every decision in Redis, once and in order", || async {
-        let mut expected = decided(world).await?;
+async fn told_as_decided(world: &World, read: &mut Read) -> Result<usize> {
+    let mut redis = crate::support::connect_redis(world.mesh.redis_url()).await?;
+    let began = Instant::now();
+    loop {
         let mut told: BTreeMap<PortfolioId, Vec<DecisionId>> = BTreeMap::new();
-        for decision in crate::support::decisions(&mut redis.clone()).await? {
+        for decision in crate::support::decisions(&mut redis).await? {
             told.entry(decision.decision.portfolio).or_default().push(decision.decision.decision_id);
         }
+        // Timers may have gone off since: what was told is read before what it is told from.
+        read.read_on(world).await?;
+        let all: usize = read.decided.values().map(Vec::len).sum();
         let count: usize = told.values().map(Vec::len).sum();
-        let all: usize = expected.values().map(Vec::len).sum();
-        let agree = told.iter().all(|(portfolio, told)| {
-            expected.remove(portfolio).is_some_and(|expected| expected.ends_with(told))
-        });
-        Ok((agree && (count == all || count >= 10_000)).then_some(all))
-    })
-    .await
+        let agrees = |(portfolio, told): (&PortfolioId, &Vec<DecisionId>)| {
+            read.decided.get(portfolio).is_some_and(|decided| decided.ends_with(told))
+        };
+        if told.iter().all(agrees) && (count == all || count >= KEPT) {
+            return Ok(all);
+        }
+        ensure!(
+            began.elapsed() < patience(),
+            "Redis was told {count} of {all} decisions, or in another order"
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -248,11 +312,8 @@ async fn a_recorded_hour_replays_byte_for_byte() -> Result<()> {
     }
     // Timers are events too, and are ruled beside what was published.
     ruled(&world, entries.len() as u64).await?;
-    wait_for("every event to be ruled", || async {
-        let (events, rulings) = (messages(&world, "EVENTS").await?, messages(&world, "RULINGS").await?);
-        Ok((events >= entries.len() as u64 && events == rulings).then_some(()))
-    })
-    .await?;
+    let mut read = Read::default();
+    all_ruled(&world, &mut read).await?;
     let took = began.elapsed();
 
     let folder = tempfile::tempdir()?;
@@ -268,7 +329,9 @@ async fn a_recorded_hour_replays_byte_for_byte() -> Result<()> {
     assert_eq!((&counts["void"], &counts["trusted_portfolios"]), (&json!(0), &json!(0)), "{counts}");
     assert_eq!(counts["other_policy"], 0, "every verdict was given again: {counts}");
     assert!(counts["recomputed"].as_u64().unwrap() > exported.1, "{counts}");
-    let decisions = told_as_decided(&world).await?;
+    // Timers may have gone off since.
+    all_ruled(&world, &mut read).await?;
+    let decisions = told_as_decided(&world, &mut read).await?;
     println!(
         "{minutes} minutes of {PORTFOLIOS} portfolios: {} entries, {} events, {} rulings, {decisions} decisions in {:.0} s; \
          {} verdicts given again, byte for byte",
