@@ -7,11 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, ensure};
-use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::consumer::pull::OrderedConfig;
+use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use futures::StreamExt as _;
 use local::Mesh;
 use local::bins::Bins;
 use proto::id::{DecisionId, EventId, PortfolioId};
@@ -206,11 +203,11 @@ struct Decided {
 impl Read {
     /// Reads what came since.
     async fn read_on(&mut self, world: &World) -> Result<()> {
-        let events = self.messages(world, "EVENTS", "fed.event.>").await?;
+        let events = self.messages(world, "EVENTS").await?;
         for bytes in events {
             self.events.insert(serde_json::from_slice::<Named>(&bytes)?.id);
         }
-        for bytes in self.messages(world, "RULINGS", "fed.ruling.>").await? {
+        for bytes in self.messages(world, "RULINGS").await? {
             let Ruled { portfolio, event, decisions } = serde_json::from_slice(&bytes)?;
             ensure!(self.ruled.insert(event.id), "event {} of {portfolio} was ruled twice", event.id);
             let ids = decisions.iter().map(|decided| decided.decision_id);
@@ -219,22 +216,16 @@ impl Read {
         Ok(())
     }
 
-    async fn messages(&mut self, world: &World, name: &'static str, filter: &str) -> Result<Vec<Bytes>> {
+    /// The messages that came since, each read from the leader: a consumer that begins far back in a long stream takes an old
+    /// server longer to make than it may.
+    async fn messages(&mut self, world: &World, name: &'static str) -> Result<Vec<Bytes>> {
         let stream = world.jetstream().await?.get_stream(name).await?;
         let last = stream.get_info().await?.state.last_sequence;
         let through = self.through.entry(name).or_default();
         let mut read = Vec::new();
-        if *through >= last {
-            return Ok(read);
-        }
-        let deliver_policy = DeliverPolicy::ByStartSequence { start_sequence: *through + 1 };
-        let config =
-            OrderedConfig { deliver_policy, filter_subject: filter.to_owned(), ..OrderedConfig::default() };
-        let mut messages = stream.create_consumer(config).await?.messages().await?;
         while *through < last {
-            let message = messages.next().await.with_context(|| format!("{name} ends"))??;
-            *through = message.info().map_err(|failed| anyhow!("{failed}"))?.stream_sequence;
-            read.push(message.message.payload);
+            read.push(stream.get_raw_message(*through + 1).await?.payload);
+            *through += 1;
         }
         Ok(read)
     }
