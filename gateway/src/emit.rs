@@ -255,7 +255,7 @@ impl Emit {
             Standing::Counts => return Ok(true),
             Standing::Void | Standing::Ahead if planted::is(Bug::VoidIsTold) => return Ok(true),
             Standing::Void => {
-                if !self.is_held(&ruling.portfolio, fold.chain(&ruling.portfolio)).await? {
+                if !self.is_held(&ruling.portfolio, fold.chain(&ruling.portfolio), sequence).await? {
                     return Ok(false);
                 }
             }
@@ -286,8 +286,8 @@ impl Emit {
     }
 
     /// A void ruling lost to one that counts, unless it is the log that lost the one that was told: then its portfolio halts.
-    async fn is_held(&self, portfolio: &PortfolioId, told: Chain) -> anyhow::Result<bool> {
-        let held = told.version.0 == 0 || holds(&self.node.nats, &self.config, portfolio, told).await?;
+    async fn is_held(&self, portfolio: &PortfolioId, told: Chain, seen: Sequence) -> anyhow::Result<bool> {
+        let held = told.version.0 == 0 || holds(&self.node.nats, &self.config, portfolio, told, seen).await?;
         let version = told.version;
         if !held {
             let why = format!("RULINGS lost ruling {version}, which Redis was told, and went on without it");

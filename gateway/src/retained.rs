@@ -1,5 +1,6 @@
 //! What RULINGS retains: what to do with a ruling whose number lies ahead of the chain that was read so far, and finding one.
 
+use anyhow::ensure;
 use mesh::nats::Nats;
 use mesh::reader::Reader;
 use mesh::rulings::counts;
@@ -61,17 +62,21 @@ pub async fn find(
     }
 }
 
-/// Whether the log still holds the ruling that a chain ends with, or outlived it by its limits.
+/// Whether the log still holds the ruling that a chain ends with, or outlived it by its limits. `seen` is a ruling of the
+/// portfolio that was read already.
 ///
 /// # Errors
-/// RULINGS cannot be read now.
+/// RULINGS cannot be read now, or the answer is older than what was read already and says nothing.
 pub async fn holds(
     nats: &Nats,
     config: &MeshConfig,
     portfolio: &PortfolioId,
     chain: Chain,
+    seen: Sequence,
 ) -> anyhow::Result<bool> {
     let subject = nats.subjects.ruling(portfolio.slot(config.slots), portfolio);
+    let last = nats.last_message(Stream::Rulings, &subject).await?.map(|last| last.sequence);
+    ensure!(last >= Some(seen), "NATS answers with an older RULINGS than the one that was read up to {seen}");
     let Some(oldest) = nats.first_message(Stream::Rulings, &subject).await? else { return Ok(false) };
     let outlived = |link: Link| link.version > chain.version;
     if serde_json::from_slice(&oldest.payload).is_ok_and(outlived) {

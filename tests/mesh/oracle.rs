@@ -22,31 +22,55 @@ pub(crate) async fn check(world: &World, policy: Option<&Path>) -> Result<()> {
     let jetstream = world.jetstream().await?;
     let text = policy.map(std::fs::read_to_string).transpose()?.unwrap_or_default();
     // The last event may still be on its way to its ruling, and the last decision to Redis.
-    let rulings = wait_for("a ruling for every event", || async {
-        let mut events: Vec<EventId> = Vec::new();
-        let mut last = 0;
-        for (sequence, bytes) in messages(&jetstream.get_stream("EVENTS").await?).await? {
-            last = sequence;
-            let id = Event::from_bytes(&bytes)?.id;
-            if !events.contains(&id) {
-                events.push(id);
-            }
-        }
-        let rulings = counted(messages(&jetstream.get_stream("RULINGS").await?).await?)?;
-        // Timers go on, so that there are always younger events than those that were read.
-        let read = rulings.iter().filter(|(ruling, _)| ruling.position.sequence.0 <= last);
-        let mut ruled: Vec<EventId> = read.map(|(ruling, _)| ruling.event.id).collect();
-        ruled.sort();
-        events.sort();
-        Ok((ruled == events).then_some(rulings))
-    })
-    .await?;
+    let settled = wait_for("a ruling for every event", || async {
+        let read = Read::of(&jetstream).await?;
+        Ok(read.open().is_empty().then_some(read.rulings))
+    });
+    let rulings = match settled.await {
+        Ok(rulings) => rulings,
+        Err(late) => return Err(late.context(Read::of(&jetstream).await?.open().join("; "))),
+    };
     let mut before = BTreeMap::new();
     for (ruling, bytes) in &rulings {
         one_ruling(ruling, bytes, &text, &mut before)
             .with_context(|| format!("ruling {} of {}", ruling.version, ruling.portfolio))?;
     }
     told_once_and_in_order(world, &rulings).await
+}
+
+/// What the mesh was told and what it ruled, at one time.
+struct Read {
+    /// Each event, and where it was stored first.
+    events: BTreeMap<EventId, u64>,
+    /// The rulings on what was stored by then: timers go on, so that there may always be younger events.
+    ruled: Vec<EventId>,
+    rulings: Vec<(Ruling, Vec<u8>)>,
+}
+
+impl Read {
+    async fn of(jetstream: &async_nats::jetstream::Context) -> Result<Self> {
+        let mut events = BTreeMap::new();
+        let mut last = 0;
+        for (sequence, bytes) in messages(&jetstream.get_stream("EVENTS").await?).await? {
+            last = sequence;
+            events.entry(Event::from_bytes(&bytes)?.id).or_insert(sequence);
+        }
+        let rulings = counted(messages(&jetstream.get_stream("RULINGS").await?).await?)?;
+        let read = rulings.iter().filter(|(ruling, _)| ruling.position.sequence.0 <= last);
+        let ruled = read.map(|(ruling, _)| ruling.event.id).collect();
+        Ok(Self { events, ruled, rulings })
+    }
+
+    /// What does not match yet: each event is ruled once, and nothing else is.
+    fn open(&self) -> Vec<String> {
+        let times = |id: &EventId| self.ruled.iter().filter(|ruled| *ruled == id).count();
+        let events = self.events.iter().map(|(id, sequence)| (id, sequence, times(id)));
+        let wrong = events.filter(|(_, _, times)| *times != 1);
+        let wrong =
+            wrong.map(|(id, sequence, times)| format!("event {sequence} {id} is ruled {times} times"));
+        let unknown = self.ruled.iter().filter(|id| !self.events.contains_key(id));
+        wrong.chain(unknown.map(|id| format!("a ruling is on {id}, which is no event"))).collect()
+    }
 }
 
 /// Every message of a stream, in order.
