@@ -9,16 +9,19 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use local::Mesh;
-use local::bins::{Bins, LAUNCHER, PROVISION};
+use local::bins::{Bins, IDENTITIES, LAUNCHER, PROVISION};
 use local::service::Service;
 
 const LAUNCHER_BINARY: &str = env!("CARGO_BIN_EXE_federation-local");
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Nobody has an identity: the NATS server asks nobody who it is.
+const NO_IDENTITIES: (&str, &str) = (IDENTITIES, r#"mkdir -p "$2/nats" && : >"$2/nats/authorization.conf""#);
+
 /// A folder of binaries: the launcher itself, and scripts in place of the rest.
 fn bins(folder: &Path, scripts: &[(&str, &str)]) -> Bins {
     std::os::unix::fs::symlink(LAUNCHER_BINARY, folder.join(LAUNCHER)).unwrap();
-    for (name, script) in scripts {
+    for (name, script) in scripts.iter().chain([&NO_IDENTITIES]) {
         let file = folder.join(name);
         fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
