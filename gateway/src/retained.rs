@@ -1,6 +1,6 @@
 //! What RULINGS retains: what to do with a ruling whose number lies ahead of the chain that was read so far, and finding one.
 
-use anyhow::ensure;
+use anyhow::Context as _;
 use mesh::nats::Nats;
 use mesh::reader::Reader;
 use mesh::rulings::counts;
@@ -49,6 +49,16 @@ pub async fn find(
 ) -> anyhow::Result<Option<Ruling>> {
     let subject = nats.subjects.ruling(portfolio.slot(config.slots), portfolio);
     let Some(last) = nats.last_message(Stream::Rulings, &subject).await? else { return Ok(None) };
+    find_up_to(nats, config, subject, last.sequence, wanted).await
+}
+
+async fn find_up_to(
+    nats: &Nats,
+    config: &MeshConfig,
+    subject: String,
+    last: Sequence,
+    wanted: impl Fn(&[u8]) -> Option<Ruling>,
+) -> anyhow::Result<Option<Ruling>> {
     let stream = nats.subjects.stream(Stream::Rulings);
     let mut reader = Reader::new(nats, stream, config.identity(Stream::Rulings), subject, Sequence(1));
     loop {
@@ -56,17 +66,17 @@ pub async fn find(
         if let Some(ruling) = wanted(&record.payload) {
             return Ok(Some(ruling));
         }
-        if record.sequence >= last.sequence {
+        if record.sequence >= last {
             return Ok(None);
         }
     }
 }
 
-/// Whether the log still holds the ruling that a chain ends with, or outlived it by its limits. `seen` is a ruling of the
-/// portfolio that was read already.
+/// Whether the log still holds the ruling that a chain ends with, or outlived it by its limits. `seen` is a later ruling of the
+/// portfolio that was read already: no answer that may be older is asked how far to look.
 ///
 /// # Errors
-/// RULINGS cannot be read now, or the answer is older than what was read already and says nothing.
+/// RULINGS cannot be read now.
 pub async fn holds(
     nats: &Nats,
     config: &MeshConfig,
@@ -75,14 +85,14 @@ pub async fn holds(
     seen: Sequence,
 ) -> anyhow::Result<bool> {
     let subject = nats.subjects.ruling(portfolio.slot(config.slots), portfolio);
-    let last = nats.last_message(Stream::Rulings, &subject).await?.map(|last| last.sequence);
-    ensure!(last >= Some(seen), "NATS answers with an older RULINGS than the one that was read up to {seen}");
-    let Some(oldest) = nats.first_message(Stream::Rulings, &subject).await? else { return Ok(false) };
+    let oldest = nats.first_message(Stream::Rulings, &subject).await?;
+    let oldest =
+        oldest.with_context(|| format!("NATS answers with an older RULINGS than was read up to {seen}"))?;
     let outlived = |link: Link| link.version > chain.version;
     if serde_json::from_slice(&oldest.payload).is_ok_and(outlived) {
         return Ok(true);
     }
     let is_it = |bytes: &[u8]| RulingHash::of(bytes) == chain.hash;
     let wanted = |bytes: &[u8]| is_it(bytes).then(|| Ruling::from_bytes(bytes).ok()).flatten();
-    Ok(find(nats, config, portfolio, wanted).await?.is_some())
+    Ok(find_up_to(nats, config, subject, seen, wanted).await?.is_some())
 }
