@@ -164,8 +164,10 @@ async fn each_step(process: &str, whose: Loop, policy: &str, plan: Plan) -> Resu
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("policy.toml");
         std::fs::write(&file, policy)?;
-        // A docket of one: a portfolio is parked whenever two of its events wait.
-        let mut world = World::start(Mesh::builder().policy(&file).env("FED_QUEUE_MAX", "1")).await?;
+        // A docket of one: a portfolio is parked whenever two of its events wait. Every ruling is kept, to be checked.
+        let builder = Mesh::builder().policy(&file).env("FED_QUEUE_MAX", "1");
+        let builder = builder.arg("provision", "--history").arg("provision", "100000");
+        let mut world = World::start(builder).await?;
         let feed = Feed::start(&world, plan);
         world.mesh.kill(process).await?;
         for step in steps.clone() {
