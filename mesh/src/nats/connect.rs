@@ -36,6 +36,16 @@ struct Watch {
     refusals: Refusals,
 }
 
+/// All that connecting takes.
+struct Prepared {
+    servers: Vec<ServerAddr>,
+    identity: Identity,
+    /// The public key, or that there is none.
+    key: String,
+    condition: Condition,
+    options: ConnectOptions,
+}
+
 /// Connects; waits for the server, saying so, until shutdown is requested.
 pub(super) async fn connect(
     service: &str,
@@ -43,14 +53,8 @@ pub(super) async fn connect(
     admin: &Admin,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Client> {
-    let servers = servers(&args.nats_url)?;
-    let identity = Identity::of_service(service);
-    let seed = args.nats_nkey.as_deref().map(seed).transpose()?;
-    let key = seed.as_ref().map_or_else(|| "no nkey".to_owned(), Seed::public_key);
-    let watch = Watch::new(admin, Refusals::watch(&identity, &key, admin, shutdown));
-    let condition = watch.condition.clone();
-    let options = options(service, &identity, seed.as_ref(), args).await?;
-    let options = options.event_callback(move |event| watch.see(&event));
+    let Prepared { servers, identity, key, condition, options } =
+        Prepared::of(service, args, admin, shutdown).await?;
     let mut backoff = Backoff::new(Duration::from_millis(200), LONGEST_PAUSE);
     loop {
         let attempt = tokio::select! {
@@ -76,15 +80,23 @@ pub(super) async fn connect_later(
     admin: &Admin,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Client> {
-    let servers = servers(&args.nats_url)?;
-    let identity = Identity::of_service(service);
-    let seed = args.nats_nkey.as_deref().map(seed).transpose()?;
-    let key = seed.as_ref().map_or_else(|| "no nkey".to_owned(), Seed::public_key);
-    let watch = Watch::new(admin, Refusals::watch(&identity, &key, admin, shutdown));
-    watch.condition.open("not connected yet");
-    let options = options(service, &identity, seed.as_ref(), args).await?;
-    let options = options.event_callback(move |event| watch.see(&event)).retry_on_initial_connect();
-    Ok(options.connect(&servers[..]).await?)
+    let Prepared { servers, condition, options, .. } = Prepared::of(service, args, admin, shutdown).await?;
+    condition.open("not connected yet");
+    Ok(options.retry_on_initial_connect().connect(&servers[..]).await?)
+}
+
+impl Prepared {
+    async fn of(service: &str, args: &MeshArgs, admin: &Admin, shutdown: &Shutdown) -> anyhow::Result<Self> {
+        let servers = servers(&args.nats_url)?;
+        let identity = Identity::of_service(service);
+        let seed = args.nats_nkey.as_deref().map(seed).transpose()?;
+        let key = seed.as_ref().map_or_else(|| "no nkey".to_owned(), Seed::public_key);
+        let watch = Watch::new(admin, Refusals::watch(&identity, &key, admin, shutdown));
+        let condition = watch.condition.clone();
+        let options = options(service, &identity, seed.as_ref(), args).await?;
+        let options = options.event_callback(move |event| watch.see(&event));
+        Ok(Self { servers, identity, key, condition, options })
+    }
 }
 
 impl Watch {
