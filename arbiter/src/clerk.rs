@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use mesh::crash::{self, Step};
 use mesh::planted::{self, Bug};
+use mesh::rulings::Head;
 use proto::chain::Chain;
-use proto::event::Event;
+use proto::event::{Event, Source};
 use proto::id::{PortfolioId, Sequence};
 use proto::ledger::Ledger;
 use proto::ruling::Ruling;
@@ -27,6 +28,18 @@ struct Standing {
     last: Sequence,
     /// None before the first ruling.
     ledger: Option<Ledger>,
+    /// The event that was ruled last on this EVENTS.
+    ruled: Sequence,
+}
+
+impl Standing {
+    /// Whether an event was ruled. A ledger remembers commands and timers for a while only, and whoever takes a slot up may
+    /// have to read further back than that; but the events of a portfolio are ruled in the order of EVENTS.
+    fn has_ruled(&self, sequence: Sequence, event: &Event) -> bool {
+        let is_forgotten = !matches!(event.source, Source::Redis { .. });
+        (is_forgotten && sequence <= self.ruled)
+            || self.ledger.as_ref().is_some_and(|ledger| court::already_ruled(ledger, event))
+    }
 }
 
 /// Rules the events of one portfolio.
@@ -40,20 +53,21 @@ pub(crate) struct Clerk {
 
 impl Clerk {
     /// A clerk for a portfolio whose counted rulings end with this head, if it has any.
-    pub(crate) fn new(slot: Arc<Slot>, portfolio: PortfolioId, head: Option<mesh::rulings::Head>) -> Self {
+    pub(crate) fn new(slot: Arc<Slot>, portfolio: PortfolioId, head: Option<Head>) -> Self {
         let mut clerk = Self { slot, portfolio, standing: Standing::default(), is_behind: false };
         clerk.take_up(head);
         clerk
     }
 
-    fn take_up(&mut self, head: Option<mesh::rulings::Head>) {
+    fn take_up(&mut self, head: Option<Head>) {
         let Some(head) = head else {
             self.standing = Standing::default();
             return;
         };
-        self.slot.metrics.stands(&head.ruling.after);
-        self.standing =
-            Standing { chain: head.chain, last: head.last_on_subject, ledger: Some(head.ruling.after) };
+        let Head { chain, ruling, last_on_subject: last, .. } = head;
+        self.slot.metrics.stands(&ruling.after);
+        let ruled = if self.slot.is_here(&ruling.position) { ruling.position.sequence } else { Sequence(0) };
+        self.standing = Standing { chain, last, ledger: Some(ruling.after), ruled };
         self.set_timer();
     }
 
@@ -118,6 +132,7 @@ impl Clerk {
             }
         }
         self.is_behind = false;
+        self.set_timer();
         self.slot.done(open);
         crash::at(Step::CaughtUp);
         info!(portfolio = %self.portfolio, through = %open, "caught up");
@@ -144,9 +159,8 @@ impl Clerk {
     async fn settle(&mut self, docketed: Docketed) -> anyhow::Result<()> {
         let Docketed { sequence, event, headers, place: _place } = docketed;
         loop {
-            let is_ruled = |ledger: &Ledger| court::already_ruled(ledger, &event);
             let looks = !planted::is(Bug::DuplicatesByMessageIdOnly);
-            if looks && self.standing.ledger.as_ref().is_some_and(is_ruled) {
+            if looks && self.standing.has_ruled(sequence, &event) {
                 debug!(portfolio = %self.portfolio, event = %event.id, "already ruled");
                 self.slot.metrics.duplicate();
                 self.set_timer();
@@ -198,14 +212,15 @@ impl Clerk {
         crash::at(Step::Ruled);
         let bailiff = &self.slot.bailiff;
         let append = tracing::info_span!("append", otel.kind = "producer", messaging.system = "nats");
-        let Appended::Won { sequence, hash } =
+        let Appended::Won { sequence: last, hash } =
             bailiff.append(self.slot.number, &ruling, self.standing.last).instrument(append).await?
         else {
             return Ok(false);
         };
         crash::at(Step::RulingAppended);
         self.standing.chain.fold(ruling.version, ruling.previous, hash);
-        self.standing.last = sequence;
+        self.standing.last = last;
+        self.standing.ruled = sequence;
         log(&ruling);
         let age = self.slot.nats.clock.now().since(event.at);
         self.slot.metrics.ruled(&ruling, began.elapsed().as_secs_f64(), seconds(age));
@@ -216,7 +231,11 @@ impl Clerk {
         Ok(true)
     }
 
+    /// Not while events are read that were dropped: what they set off is due by now, and would wait behind all of them.
     fn set_timer(&self) {
+        if self.is_behind {
+            return;
+        }
         let Some(ledger) = &self.standing.ledger else { return };
         let due = court::next_due(&self.slot.terms.of(&self.portfolio), ledger);
         self.slot.timers.set(&self.portfolio, due);

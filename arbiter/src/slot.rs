@@ -249,7 +249,8 @@ impl Slot {
         rulings.find(|ruling| !self.config.stands_for(Stream::Events, &ruling.position.stream))
     }
 
-    fn is_here(&self, position: &Position) -> bool {
+    /// Whether this is a place in the EVENTS that is there now.
+    pub(crate) fn is_here(&self, position: &Position) -> bool {
         position.stream == self.config.identity(Stream::Events)
     }
 

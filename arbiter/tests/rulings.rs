@@ -25,6 +25,7 @@ use proto::chain::Chain;
 use proto::decision::{Decision, DecisionType};
 use proto::event::{Body, Event, EventKind, Snapshot, Source};
 use proto::id::{EventId, PortfolioId, RulingHash, Sequence};
+use proto::ledger::Ruled;
 use proto::number::Fraction;
 use proto::ruling::{Absence, Heard, Position, Ruling};
 use proto::subject::Stream;
@@ -155,6 +156,20 @@ impl World {
         publish_acked(&self.nats, subject, with_id(&event.id.to_string()), bytes, PATIENCE).await.unwrap();
     }
 
+    /// Another portfolio of the same slot.
+    fn neighbour(&self, portfolio: &PortfolioId) -> PortfolioId {
+        let slot = portfolio.slot(self.config.slots);
+        (0..).map(self::portfolio).find(|other| other.slot(self.config.slots) == slot).unwrap()
+    }
+
+    /// Stores a ruling of a portfolio that is not what its header says: it cannot be taken up.
+    async fn damage(&self, portfolio: &PortfolioId) {
+        let subject = self.nats.subjects.ruling(portfolio.slot(self.config.slots), portfolio);
+        let mut headers = HeaderMap::new();
+        headers.insert(mesh::rulings::HASH, RulingHash::of(b"another").to_string());
+        publish_acked(&self.nats, subject, headers, "{}".into(), PATIENCE).await.unwrap();
+    }
+
     /// Everything in a stream, in order.
     async fn all(&self, stream: Stream) -> Vec<(Sequence, Vec<u8>)> {
         let handle = self
@@ -178,7 +193,7 @@ impl World {
         let mut chains: BTreeMap<PortfolioId, Chain> = BTreeMap::new();
         let mut counted: BTreeMap<PortfolioId, Vec<Ruling>> = BTreeMap::new();
         for (_, bytes) in self.all(Stream::Rulings).await {
-            let ruling = Ruling::from_bytes(&bytes).unwrap();
+            let Ok(ruling) = Ruling::from_bytes(&bytes) else { continue };
             let chain = chains.entry(ruling.portfolio.clone()).or_default();
             if chain.fold(ruling.version, ruling.previous, RulingHash::of(&bytes)) {
                 court::audit(&ruling).unwrap();
@@ -367,6 +382,32 @@ async fn a_timer_that_is_due_is_an_event_and_is_ruled() {
     })
     .await;
     world.settled().await;
+}
+
+/// A portfolio that halts keeps the watermark of its slot back, further than what a ledger remembers of timers.
+#[tokio::test(flavor = "multi_thread")]
+async fn timers_that_a_ledger_has_forgotten_are_not_ruled_again() {
+    let world = World::with_all_roles("").await;
+    let (main, start) = (PortfolioId::main(), mesh::clock::now());
+    let halts = world.neighbour(&main);
+    world.damage(&halts).await;
+    let one = world.spawn("one", &[]);
+    world.publish(&nth(&halts, 0, start, |_| ())).await;
+    world.publish(&nth(&main, 0, start, |_| ())).await;
+    let timers = Ruled::RECENT + 16;
+    for due in (0_i64..).take(timers) {
+        world.publish(&Event::clock_due(&main, start.after(Period::from_millis(due)))).await;
+    }
+    let ruled = async |count| world.counted().await.get(&main).is_some_and(|rulings| rulings.len() == count);
+    until("the timers are ruled", async || ruled(timers + 1).await).await;
+    one.kill();
+
+    let _two = world.spawn("two", &[]);
+    world.publish(&nth(&main, 1, start, |_| ())).await;
+    until("what came later is ruled, and nothing else", async || ruled(timers + 2).await).await;
+    let counted = world.counted().await;
+    let ids: BTreeSet<EventId> = counted[&main].iter().map(|ruling| ruling.event.id).collect();
+    assert_eq!(ids.len(), timers + 2, "an event was ruled twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]

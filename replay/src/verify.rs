@@ -1,11 +1,12 @@
 //! Verification: rulings are checked as they were stored, one after another, against all that they have to obey.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use court::{Breach, Matter};
 use proto::case::{Brief, ReviewCase, Statement, Verdict, Veto};
 use proto::chain::Chain;
-use proto::id::{PortfolioId, Role, RulingHash, Version};
+use proto::event::Source;
+use proto::id::{EventId, PortfolioId, Role, RulingHash, Version};
 use proto::ledger::Ledger;
 use proto::ruling::{Heard, HeardReview, Ruling};
 use proto::wire::{Message as _, ReadError};
@@ -103,6 +104,8 @@ pub enum Flaw {
 struct End {
     chain: Chain,
     ledger: Ledger,
+    /// Every command and timer that was ruled: a ledger remembers the latest only.
+    ruled: HashSet<EventId>,
 }
 
 impl Verifier {
@@ -164,14 +167,19 @@ impl Verifier {
         if !begins_well {
             return Err(Flaw::OtherState);
         }
-        if court::already_ruled(&ruling.before, &ruling.event) {
+        let is_known = end.is_some_and(|end| end.ruled.contains(&ruling.event.id));
+        if is_known || court::already_ruled(&ruling.before, &ruling.event) {
             return Err(Flaw::Twice);
         }
         court::audit(ruling)?;
         self.heard_right(ruling)?;
         self.verified.rulings += 1;
         self.verified.trusted += u64::from(on_trust);
-        self.portfolios.insert(ruling.portfolio.clone(), End { chain, ledger: ruling.after.clone() });
+        let mut ruled = self.portfolios.remove(&ruling.portfolio).map(|end| end.ruled).unwrap_or_default();
+        if !matches!(ruling.event.source, Source::Redis { .. }) {
+            ruled.insert(ruling.event.id);
+        }
+        self.portfolios.insert(ruling.portfolio.clone(), End { chain, ledger: ruling.after.clone(), ruled });
         Ok(())
     }
 

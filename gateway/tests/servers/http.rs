@@ -216,8 +216,10 @@ async fn a_feed_that_fell_silent_is_told_of() -> Result<()> {
         Ok((status == 200 && health["status"] == "degraded" && told).then_some(()))
     })
     .await?;
-    assert_eq!(world.get("/readyz").await?.0, 200, "operators are served all the same");
-    Ok(())
+    wait_for("operators to be served all the same", || async {
+        Ok((world.get("/readyz").await?.0 == 200).then_some(()))
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
