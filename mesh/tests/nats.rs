@@ -370,6 +370,27 @@ async fn a_role_answers_each_case_on_its_own_and_tells_who_it_is() {
 }
 
 #[tokio::test]
+async fn a_role_that_cannot_be_announced_waits_for_the_server() {
+    let mut server = Server::start();
+    let node = server.node("cfo", "").await;
+    server.kill();
+    let serving = tokio::spawn({
+        let node = node.clone();
+        async move { serve::<Clerk>(&node, 4).await }
+    });
+    until("it says what it waits for", async || {
+        assert!(!serving.is_finished(), "it ended");
+        node.admin.open_conditions().values().any(|why| why.contains("not announced yet"))
+    })
+    .await;
+    server.start_again();
+    until("the role is ready", async || serving.is_finished() || node.admin.open_conditions().is_empty())
+        .await;
+    node.shutdown.finish(PATIENCE).await.unwrap();
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_role_finishes_what_it_has_in_hand() {
     let server = Server::start();
     let node = server.node("cfo", "[cfo]\npause_ms = 300\n").await;

@@ -27,6 +27,7 @@ use tracing::{info, warn};
 use super::answer::Refused;
 use super::office::Office;
 use crate::admin::Admin;
+use crate::backoff::Backoff;
 use crate::metric;
 use crate::node::Node;
 use crate::policy::BadPolicy;
@@ -128,10 +129,10 @@ impl Served {
             attending.spawn(work.clone().attend(review, Asked::Review));
         }
         attending.spawn(work.attend(evaluate, Asked::Evaluate));
-        // Subscribing returns before the server knows: ready is only who can be found.
-        node.nats.connection()?.round_trip().await.context("the service cannot be announced")?;
-        node.ready.hold();
-        info!(role = %self.role, "serving");
+        if announced(node).await? {
+            node.ready.hold();
+            info!(role = %self.role, "serving");
+        }
         tokio::select! {
             () = node.shutdown.requested() => {}
             Some(_) = attending.join_next() => bail!("an endpoint of the service ended"),
@@ -158,6 +159,24 @@ impl Served {
             .start(format!("federation-{role}"), env!("CARGO_PKG_VERSION"))
             .await;
         started.map_err(|failed| anyhow!(failed)).context("cannot start the service")
+    }
+}
+
+/// Subscribing returns before the server knows: ready is only who can be found. However long the server is away until then;
+/// false when shutdown was requested meanwhile.
+async fn announced(node: &Node) -> anyhow::Result<bool> {
+    let connection = node.nats.connection()?;
+    let mut backoff = Backoff::usual();
+    loop {
+        let trip = tokio::select! {
+            biased;
+            () = node.shutdown.requested() => return Ok(false),
+            trip = connection.round_trip() => trip,
+        };
+        let Err(failed) = trip else { return Ok(true) };
+        warn!("the service is not announced yet: {failed:#}");
+        node.ready.open(format!("the service is not announced yet: {failed:#}"));
+        tokio::select! { biased; () = node.shutdown.requested() => {}, () = backoff.wait() => {} }
     }
 }
 
