@@ -4,6 +4,7 @@ pub mod answer;
 pub mod auth;
 pub mod button;
 pub mod command;
+mod delivery;
 pub mod guard;
 mod named;
 pub mod order;
@@ -31,6 +32,7 @@ use self::button::Button;
 use self::command::Commander;
 use self::guard::{Origins, guard};
 use self::problem::{Kind, Problem};
+use crate::backend::Backend;
 use crate::metrics::Metrics;
 use crate::status::Status;
 
@@ -50,6 +52,8 @@ pub struct Api {
     pub admin: Admin,
     /// What is counted.
     pub metrics: Metrics,
+    /// Where decisions go.
+    pub backend: Arc<dyn Backend>,
 }
 
 /// What is known of the mesh once it was looked at.

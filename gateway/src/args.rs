@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn feeds_are_the_three_of_the_backend() {
+    fn feeds_are_those_of_the_backend() {
         let feeds = args(&["--drawdown-unit", "percent"]).feeds();
         let streams: Vec<&str> = feeds.iter().map(|feed| feed.stream.as_str()).collect();
         assert_eq!(
@@ -221,7 +221,8 @@ mod tests {
             [
                 "quantum:stream:portfolio.snapshot_updated",
                 "quantum:stream:system.health_updated",
-                "quantum:stream:model.performance_updated"
+                "quantum:stream:model.performance_updated",
+                "quantum:stream:federation.decision_applied"
             ]
         );
         assert!(feeds.iter().all(|feed| feed.drawdown == DrawdownUnit::Percent));

@@ -8,7 +8,7 @@ use crate::emit::downstream::Downstream;
 use crate::ingest::upstream::Upstream;
 
 /// The backend, as sessions connect to it. Each connection is one session's own, and is dropped with it.
-pub trait Backend: Send + Sync {
+pub trait Backend: std::fmt::Debug + Send + Sync {
     /// Connects to one stream that events come from.
     fn upstream<'a>(&'a self, stream: &'a str) -> BoxFuture<'a, Result<Box<dyn Upstream>>>;
 

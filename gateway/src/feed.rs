@@ -16,6 +16,8 @@ pub enum FeedKind {
     Health,
     /// Models' results.
     Model,
+    /// What the backend did with decisions.
+    Receipt,
 }
 
 /// How a source writes drawdowns.
@@ -58,8 +60,8 @@ pub struct BadFirstStart {
 }
 
 impl FeedKind {
-    /// All three.
-    pub const ALL: [Self; 3] = [Self::Snapshot, Self::Health, Self::Model];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Snapshot, Self::Health, Self::Model, Self::Receipt];
 
     /// The kind of event that comes of it.
     pub const fn event_kind(self) -> EventKind {
@@ -67,6 +69,7 @@ impl FeedKind {
             Self::Snapshot => EventKind::Snapshot,
             Self::Health => EventKind::Health,
             Self::Model => EventKind::Model,
+            Self::Receipt => EventKind::Receipt,
         }
     }
 
@@ -81,6 +84,7 @@ impl FeedKind {
             Self::Snapshot => "Portfolio update received",
             Self::Health => "System health received",
             Self::Model => "Model performance received",
+            Self::Receipt => "Receipt received",
         }
     }
 }

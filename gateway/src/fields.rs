@@ -26,6 +26,8 @@ pub enum Reason {
     OutOfRange,
     /// A portfolio id that cannot be one.
     BadPortfolio,
+    /// A decision that nobody knows.
+    UnknownDecision,
     /// A text that is too long, empty, or not one of the words that are known.
     BadText,
     /// A time that cannot be read.
@@ -48,6 +50,7 @@ impl Reason {
             Self::NotFinite => "not-finite",
             Self::OutOfRange => "out-of-range",
             Self::BadPortfolio => "bad-portfolio",
+            Self::UnknownDecision => "unknown-decision",
             Self::BadText => "bad-text",
             Self::BadTime => "bad-time",
             Self::FutureTime => "future-time",

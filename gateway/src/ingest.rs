@@ -7,6 +7,7 @@ pub mod decode;
 pub mod letter;
 pub mod plan;
 mod publish;
+mod receipts;
 mod standing;
 pub mod upstream;
 
@@ -196,16 +197,17 @@ impl Ingest {
             max_event_age: self.options.max_event_age,
             max_skew: self.options.max_skew,
         };
-        let read: Vec<_> = batch
+        let mut read: Vec<_> = batch
             .entries
             .into_iter()
             .map(|entry| {
                 let read = decode(&self.feed, &entry, &age);
-                self.count_defect(&read);
                 crash::at(Step::EntryDecoded);
                 (entry, read)
             })
             .collect();
+        receipts::attribute(&self.view, &mut read).await;
+        read.iter().for_each(|(_, read)| self.count_defect(read));
         let for_everybody =
             |read: &Result<Decoded, _>| read.as_ref().is_ok_and(|read| read.portfolio.is_none());
         let anybody = read.iter().any(|(_, read)| for_everybody(read));

@@ -20,6 +20,8 @@ pub const STALE_EVENTS: &str = "fed_gateway_stale_events";
 pub const UNKNOWN_WORDS: &str = "fed_gateway_unknown_words";
 /// Entries that could not be used, by type and reason.
 pub const DEAD_LETTERS: &str = "fed_gateway_dead_letters";
+/// Receipts of decisions, by status.
+pub const RECEIPTS: &str = "fed_gateway_receipts";
 /// Times that something may be missing between Redis and the mesh, by type and kind (see [`GapKind`]).
 pub const UPSTREAM_GAPS: &str = "fed_gateway_upstream_gaps";
 /// Seconds that a stream's latest entry id lies ahead of the clock of Redis, by type.
@@ -48,6 +50,8 @@ pub const ROLE_ENABLED: &str = "fed_gateway_role_enabled";
 pub const ROLE_REPLICAS: &str = "fed_gateway_role_replicas";
 /// Frozen portfolios.
 pub const FROZEN: &str = "fed_gateway_frozen_portfolios";
+/// Portfolios whose backend says that it does not do what was decided.
+pub const DISOBEYED: &str = "fed_gateway_disobeyed_portfolios";
 /// Portfolios whose rulings are damaged: nothing of them is told.
 pub const HALTED: &str = "fed_gateway_halted_portfolios";
 /// Standing holds.
@@ -117,6 +121,13 @@ pub struct Dead {
     pub reason: String,
 }
 
+/// What became of a decision at the backend.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Received {
+    /// The word of the receipt.
+    pub status: &'static str,
+}
+
 /// Which type of decision, and whose.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Decided {
@@ -160,6 +171,8 @@ pub struct Metrics {
     pub unknown_words: Family<OfType, Counter>,
     /// See [`DEAD_LETTERS`].
     pub dead_letters: Family<Dead, Counter>,
+    /// See [`RECEIPTS`].
+    pub receipts: Family<Received, Counter>,
     /// See [`UPSTREAM_GAPS`].
     pub upstream_gaps: Family<Gap, Counter>,
     /// See [`UPSTREAM_AHEAD`].
@@ -188,6 +201,8 @@ pub struct Metrics {
     pub role_replicas: Family<OfRole, Gauge>,
     /// See [`FROZEN`].
     pub frozen: Gauge,
+    /// See [`DISOBEYED`].
+    pub disobeyed: Gauge,
     /// See [`HALTED`].
     pub halted: Gauge,
     /// See [`HOLDS`].
@@ -203,6 +218,7 @@ impl Default for Metrics {
             stale_events: Family::default(),
             unknown_words: Family::default(),
             dead_letters: Family::default(),
+            receipts: Family::default(),
             upstream_gaps: Family::default(),
             upstream_ahead: Family::default(),
             last_event: Family::default(),
@@ -217,6 +233,7 @@ impl Default for Metrics {
             role_enabled: Family::default(),
             role_replicas: Family::default(),
             frozen: Gauge::default(),
+            disobeyed: Gauge::default(),
             halted: Gauge::default(),
             holds: Gauge::default(),
             commands: Family::default(),
@@ -240,6 +257,7 @@ impl Metrics {
             registry.register(STALE_EVENTS, "Events too old to loosen on", self.stale_events.clone());
             registry.register(UNKNOWN_WORDS, "Status words that nobody knows", self.unknown_words.clone());
             registry.register(DEAD_LETTERS, "Entries that could not be used", self.dead_letters.clone());
+            registry.register(RECEIPTS, "Receipts of decisions, by status", self.receipts.clone());
             registry.register(UPSTREAM_GAPS, "Something may be missing, by kind", self.upstream_gaps.clone());
             registry.register(UPSTREAM_AHEAD, "Seconds that ids lie ahead", self.upstream_ahead.clone());
             registry.register(LAST_EVENT, "Unix time of the latest event", self.last_event.clone());
@@ -270,6 +288,7 @@ impl Metrics {
             registry.register(ROLE_ENABLED, "1 while a role is switched on", self.role_enabled.clone());
             registry.register(ROLE_REPLICAS, "Replicas of a role that answer", self.role_replicas.clone());
             registry.register(FROZEN, "Frozen portfolios", self.frozen.clone());
+            registry.register(DISOBEYED, "Portfolios without what was decided", self.disobeyed.clone());
             registry.register(HALTED, "Portfolios whose rulings are damaged", self.halted.clone());
             registry.register(HOLDS, "Standing holds", self.holds.clone());
             registry.register(COMMANDS, "Operators' commands, by order and outcome", self.commands.clone());

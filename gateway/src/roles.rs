@@ -104,6 +104,7 @@ impl Census {
                 }
                 let counts = status.view.counts();
                 metrics.frozen.set(i64::try_from(counts.frozen).unwrap_or(i64::MAX));
+                metrics.disobeyed.set(i64::try_from(status.view.disobeyed().len()).unwrap_or(i64::MAX));
                 metrics.halted.set(i64::try_from(status.view.halted().len()).unwrap_or(i64::MAX));
                 metrics.holds.set(i64::try_from(counts.holds).unwrap_or(i64::MAX));
                 answers.changed().await.context("nobody asks who answers any more")?;

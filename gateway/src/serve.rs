@@ -29,7 +29,7 @@ use crate::redis_link::Redis;
 use crate::roles::Census;
 use crate::status::{Patience, Status};
 use crate::stop::{Brake, Stops, TakeOver};
-use crate::view;
+use crate::view::{self, receipts};
 
 /// How long requests that are in hand may take once shutdown is requested: a client that never ends its own is left.
 const LAST_ANSWERS: Duration = Duration::from_secs(4);
@@ -53,6 +53,7 @@ pub async fn serve(args: GatewayArgs, node: Node) -> anyhow::Result<()> {
         nats: node.nats.clone(),
         admin: node.admin.clone(),
         metrics: metrics.clone(),
+        backend: redis.clone(),
     };
     serve_http(&args, listener, door, &node, api.clone());
     let wired = tokio::select! {
@@ -70,6 +71,7 @@ pub async fn serve(args: GatewayArgs, node: Node) -> anyhow::Result<()> {
     let _ = api.mesh.set(Mesh { status: status.clone(), commander });
     let takeover = TakeOver { brake, node: node.clone(), config: config.clone(), view };
     node.shutdown.spawn("takeover", takeover.run());
+    node.shutdown.attend("receipts", receipts::watch(node.clone(), config.clone(), status.view.clone()));
     let bridge = Bridge { args, backend: redis, node: node.clone(), config, status, metrics };
     bridge.share();
     wiring.hold();

@@ -133,6 +133,12 @@ impl Status {
                 .collect();
             open.insert("rulings".to_owned(), told.join("; "));
         }
+        let disobeyed = self.view.disobeyed();
+        if let Some((first, what)) = disobeyed.first_key_value() {
+            let told =
+                format!("{} portfolios do not have what was decided: {first} ({what}) …", disobeyed.len());
+            open.insert("backend".to_owned(), told);
+        }
         let hung = self.view.hung();
         for (role, detail) in self.roles() {
             if !detail.enabled {

@@ -2,6 +2,7 @@
 
 pub mod filter;
 pub mod follow;
+pub mod receipts;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use proto::decision::Decision;
 use proto::event::Event;
 use proto::id::{DecisionId, EventId, HoldId, PortfolioId, Role, Sequence};
 use proto::ledger::Ledger;
+use proto::receipt::Receipt;
 use proto::ruling::{Position, Ruling};
 use proto::subject::Subjects;
 use proto::time::Time;
@@ -155,6 +157,26 @@ impl View {
     /// A decision that is still remembered.
     pub fn decision(&self, id: DecisionId) -> Option<Arc<Said>> {
         self.read(|state| state.decision(id))
+    }
+
+    /// Whose a decision is, while it is remembered.
+    pub fn whose(&self, decision: DecisionId) -> Option<PortfolioId> {
+        self.read(|state| state.decision(decision).map(|said| said.decision.portfolio.clone()))
+    }
+
+    /// Takes what the backend did with a decision; the events come in the order of EVENTS.
+    pub fn note_receipt(&self, portfolio: PortfolioId, receipt: Receipt) {
+        self.change(|state| state.receipts.note(portfolio, receipt));
+    }
+
+    /// The latest receipt of a decision, while it is remembered.
+    pub fn receipt(&self, decision: DecisionId) -> Option<Receipt> {
+        self.read(|state| state.receipts.of(decision))
+    }
+
+    /// What the backend was told and does not do, by portfolio.
+    pub fn disobeyed(&self) -> BTreeMap<PortfolioId, String> {
+        self.read(State::disobeyed)
     }
 
     /// Numbers for the status.

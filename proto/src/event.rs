@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::Command;
 use crate::id::{EntryId, EventId, PortfolioId, TraceId};
 use crate::number::{Fraction, Ratio, Usd};
+use crate::receipt::Receipt;
 use crate::time::Time;
 use crate::wire::Schema;
 
@@ -65,6 +66,9 @@ pub enum Body {
     /// A model's results.
     #[serde(rename = "model.performance_updated")]
     Model(ModelPerformance),
+    /// What the backend did with a decision.
+    #[serde(rename = "federation.decision_applied")]
+    Receipt(Receipt),
     /// A hold, a timed mode or a role's alarm is due.
     #[serde(rename = "clock.due")]
     ClockDue(ClockDue),
@@ -85,6 +89,9 @@ pub enum EventKind {
     /// A model's results.
     #[serde(rename = "model.performance_updated")]
     Model,
+    /// What the backend did with a decision.
+    #[serde(rename = "federation.decision_applied")]
+    Receipt,
     /// A timer.
     #[serde(rename = "clock.due")]
     ClockDue,
@@ -95,7 +102,8 @@ pub enum EventKind {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Snapshot, Self::Health, Self::Model, Self::ClockDue, Self::Command];
+    pub const ALL: [Self; 6] =
+        [Self::Snapshot, Self::Health, Self::Model, Self::Receipt, Self::ClockDue, Self::Command];
 
     /// The name as it stands in subjects, stream keys and records.
     pub const fn as_str(self) -> &'static str {
@@ -103,6 +111,7 @@ impl EventKind {
             Self::Snapshot => "portfolio.snapshot_updated",
             Self::Health => "system.health_updated",
             Self::Model => "model.performance_updated",
+            Self::Receipt => "federation.decision_applied",
             Self::ClockDue => "clock.due",
             Self::Command => "operator.command",
         }
@@ -282,6 +291,7 @@ impl Body {
             Self::Snapshot(snapshot) => snapshot.reported_at,
             Self::Health(health) => health.reported_at,
             Self::Model(model) => model.reported_at,
+            Self::Receipt(receipt) => receipt.reported_at,
             Self::ClockDue(_) | Self::Command(_) => None,
         }
     }
@@ -292,6 +302,7 @@ impl Body {
             Self::Snapshot(_) => EventKind::Snapshot,
             Self::Health(_) => EventKind::Health,
             Self::Model(_) => EventKind::Model,
+            Self::Receipt(_) => EventKind::Receipt,
             Self::ClockDue(_) => EventKind::ClockDue,
             Self::Command(_) => EventKind::Command,
         }

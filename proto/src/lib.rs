@@ -15,6 +15,7 @@ pub mod letter;
 pub mod number;
 pub mod policy;
 pub mod proposal;
+pub mod receipt;
 pub mod ruling;
 #[cfg(test)]
 mod schemas;

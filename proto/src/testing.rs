@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use crate::case::{Case, Executive};
 use crate::event::{Body, EssState, Event, Health, ModelPerformance, Snapshot, Source, SystemStatus};
-use crate::id::{EventId, PolicyRevision, PortfolioId};
+use crate::id::{DecisionId, EventId, PolicyRevision, PortfolioId};
 use crate::ledger::{Fired, Ledger};
 use crate::number::{Fraction, Ratio, Usd};
 use crate::proposal::{Ask, Proposal};
+use crate::receipt::{Receipt, ReceiptStatus};
 use crate::terms::Terms;
 use crate::time::{Period, Time};
 use crate::value::{Allocation, Cashflow, EssThresholds, Limits, Mode, Profile, Universe, Value, Values};
@@ -114,6 +115,11 @@ pub fn model(name: &str) -> ModelPerformance {
         days_since_training: None,
         reported_at: None,
     }
+}
+
+/// A receipt that says no more than it has to.
+pub const fn receipt(decision_id: DecisionId, status: ReceiptStatus) -> Receipt {
+    Receipt { decision_id, status, detail: None, effective: None, reported_at: None }
 }
 
 /// A fresh event of `main`; its id is derived from its time and kind.

@@ -1,7 +1,8 @@
 """The backend's side of the integration guide, run on decisions as they stand in Redis.
 
 Standard input: one JSON object a line, the fields of an entry of quantum:stream:ai.federation.decision_made.
-Standard output: one JSON object a line, the calls that the guide's handler made for it, in order.
+Standard output: one JSON object a line: the calls that the guide's handler made for it, in order, and the receipts that the client
+package told of it.
 
 `handle_federation_decision` is the handler that every user was told to copy; it must work as it is printed there. Only the
 backend behind it is replaced, by one that writes down what it is asked.
@@ -150,7 +151,8 @@ async def handle_federation_decision(event: dict):
 
 
 def main():
-    handle_once = once(handle_federation_decision)
+    receipts = []
+    handle_once = once(handle_federation_decision, receipts=receipts.append)
     for line in sys.stdin:
         entry = json.loads(line)
         asyncio.run(handle_federation_decision(json.loads(entry["payload"])))
@@ -160,8 +162,9 @@ def main():
         for shape in ({key.encode(): value.encode() for key, value in entry.items()}, entry):
             asyncio.run(handle_once(shape))
         assert calls == direct, (calls, direct)
-        print(json.dumps(calls), flush=True)
+        print(json.dumps({"calls": calls, "receipts": receipts}), flush=True)
         calls.clear()
+        receipts.clear()
 
 
 if __name__ == "__main__":

@@ -7,11 +7,15 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use local::Mesh;
-use proto::decision::{DecisionType, Payload};
+use proto::decision::{Decision, DecisionType, Payload};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::oracle;
-use crate::support::{Told, World, health, quick_policy, snapshot};
+use crate::support::{Told, World, health, quick_policy, snapshot, wait_for};
+
+/// What the backend answers with.
+const RECEIPT: &str = "federation.decision_applied";
 
 /// Step 9 of the guide, line by line; only the port is this mesh's.
 const STEP_9: &str = r#"
@@ -80,8 +84,8 @@ async fn the_guides_handler_takes_every_type_of_decision() -> Result<()> {
     let types: BTreeSet<DecisionType> = told.iter().map(|told| told.decision.decision_type()).collect();
     assert_eq!(types, DecisionType::ALL.into_iter().collect(), "every type was decided");
 
-    let calls = handled(&told)?;
-    for (told, calls) in told.iter().zip(&calls) {
+    let handled = handled(&told)?;
+    for (told, Handled { calls, .. }) in told.iter().zip(&handled) {
         let called: Vec<&str> = calls.iter().filter_map(|call| call[0].as_str()).collect();
         match &told.decision.payload {
             Payload::Freeze { duration_minutes, .. } => {
@@ -104,6 +108,7 @@ async fn the_guides_handler_takes_every_type_of_decision() -> Result<()> {
             Payload::ResearchTask(_) | Payload::Override { .. } => assert_eq!(called, ["logger"]),
         }
     }
+    receipts_are_seen(&mut world, &told, &handled).await?;
     oracle::check(&world, Some(&policy)).await
 }
 
@@ -132,7 +137,7 @@ async fn every_type_of_decision(world: &mut World) -> Result<()> {
     let (code, answer) = world.post(&format!("/api/federation/holds/{freeze}/release"), release).await?;
     ensure!(code == 200, "{code} {answer}");
     world.told_at_least(10).await?;
-    crate::support::wait_for("the lift", || {
+    wait_for("the lift", || {
         let mut redis = world.redis.clone();
         async move {
             let told = crate::support::decisions(&mut redis).await?;
@@ -145,8 +150,55 @@ async fn every_type_of_decision(world: &mut World) -> Result<()> {
     .await
 }
 
-/// The calls that the guide's handler makes for each of these entries.
-fn handled(told: &[Told]) -> Result<Vec<Vec<Value>>> {
+/// The backend's receipts are shown with the decisions, and one that it does not take is told of.
+async fn receipts_are_seen(world: &mut World, told: &[Told], handled: &[Handled]) -> Result<()> {
+    for (told, Handled { receipts, .. }) in told.iter().zip(handled) {
+        let [receipt] = receipts.as_slice() else { panic!("not one receipt: {receipts:?}") };
+        assert_eq!(receipt["decision_id"], json!(told.decision.decision_id));
+        world.publish(RECEIPT, receipt).await?;
+    }
+    for told in told {
+        let shown = receipt_of(world, &told.decision, "APPLIED").await?;
+        assert_eq!(shown["delivery"], "told", "{shown}");
+    }
+    assert_eq!(world.get("/health").await?["why"]["backend"], Value::Null);
+    let refused = &told[0].decision;
+    let receipt =
+        json!({"decision_id": refused.decision_id, "status": "REJECTED", "detail": "no such scope"});
+    let entry = world.publish(RECEIPT, &receipt).await?;
+    let shown = receipt_of(world, refused, "REJECTED").await?;
+    assert_eq!(shown["receipt"]["detail"], "no such scope");
+    let health = world.get("/health").await?;
+    let why = health["why"]["backend"].as_str().unwrap_or_default();
+    assert!(why.contains(&format!("{} REJECTED", refused.decision_id)), "{health}");
+    // It is an event like any other, and nothing comes of it.
+    let ledger = world.ruled("main", RECEIPT, &entry).await?;
+    assert_eq!(ledger["portfolio"], "main");
+    assert_eq!(world.told().await?.len(), told.len());
+    Ok(())
+}
+
+/// A decision as it is shown, once it has a receipt of this status.
+async fn receipt_of(world: &World, decision: &Decision, status: &str) -> Result<Value> {
+    let path = format!("/api/federation/decisions/{}", decision.decision_id);
+    wait_for("a receipt", || async {
+        let shown = world.get(&path).await?;
+        Ok((shown["receipt"]["status"] == status).then_some(shown))
+    })
+    .await
+}
+
+/// What the backend made of an entry.
+#[derive(Debug, Deserialize)]
+struct Handled {
+    /// The calls of the guide's handler.
+    calls: Vec<Value>,
+    /// What the client package told.
+    receipts: Vec<Value>,
+}
+
+/// What the backend makes of each of these entries.
+fn handled(told: &[Told]) -> Result<Vec<Handled>> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("guide/backend.py");
     let mut python =
         Command::new("python3").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
@@ -158,9 +210,9 @@ fn handled(told: &[Told]) -> Result<Vec<Vec<Value>>> {
     let output = python.wait_with_output()?;
     ensure!(output.status.success(), "the handler failed: its traceback is above");
     let lines = String::from_utf8(output.stdout)?;
-    let calls: Vec<Vec<Value>> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
-    ensure!(calls.len() == told.len(), "{} entries, {} handled", told.len(), calls.len());
-    Ok(calls)
+    let handled: Vec<Handled> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    ensure!(handled.len() == told.len(), "{} entries, {} handled", told.len(), handled.len());
+    Ok(handled)
 }
 
 #[test]

@@ -240,7 +240,7 @@ pub(crate) fn source(before: &Ledger, event: &Event, number: u64) -> Source {
     match event.kind() {
         EventKind::Command => Source::Operator,
         EventKind::ClockDue => Source::Clock,
-        EventKind::Snapshot | EventKind::Health | EventKind::Model => {
+        EventKind::Snapshot | EventKind::Health | EventKind::Model | EventKind::Receipt => {
             let millis = u64::try_from(event.at.as_millis()).unwrap();
             let stream = event.kind().as_str().to_owned();
             let latest = before.ruled.entries.get(&stream).copied().unwrap_or_default();

@@ -4,7 +4,7 @@ import asyncio
 import json
 import unittest
 
-from federation_client import EVENT_TYPE, NotADecision, effective, normalise, once
+from federation_client import EVENT_TYPE, RECEIPT_TYPE, NotADecision, Rejected, effective, normalise, once, receipts_to
 
 DECISION = {
     "decision_id": "d-1",
@@ -88,6 +88,78 @@ class Once(unittest.TestCase):
         decisions = [{**DECISION, "decision_id": str(number)} for number in (1, 2, 3, 1)]
         self.handle(decisions, got.append, remembered=2)
         self.assertEqual([event["data"]["decision_id"] for event in got], ["1", "2", "3", "1"])
+
+
+class Receipts(unittest.TestCase):
+    def receipts(self, event, handler):
+        """What is told of an event, and the error that came out."""
+        told = []
+        try:
+            asyncio.run(once(handler, receipts=told.append)(event))
+        except RuntimeError as failed:
+            return told, str(failed)
+        return told, None
+
+    def test_what_the_handler_did_is_told(self):
+        def fails(event):
+            raise RuntimeError("the engine is\naway")
+
+        def rejects(event):
+            raise Rejected("no such subsystem: futures")
+
+        decision = {**DECISION, "portfolio": "alpha"}
+        about = {"decision_id": "d-1", "portfolio_id": "alpha"}
+        for handler, told, error in [
+            (lambda event: None, {"status": "APPLIED"}, None),
+            (lambda event: {"mode": "PAUSED"}, {"status": "APPLIED", "effective": {"mode": "PAUSED"}}, None),
+            (rejects, {"status": "REJECTED", "detail": "no such subsystem: futures"}, None),
+            (fails, {"status": "FAILED", "detail": "RuntimeError: the engine is away"}, "the engine is\naway"),
+        ]:
+            with self.subTest(told):
+                self.assertEqual(self.receipts(decision, handler), ([{**about, **told}], error))
+
+    def test_what_nobody_knows_is_rejected_before_the_handler_drops_it(self):
+        for changes, detail in [
+            ({"decision_type": "TELEPORT"}, "decision_type: seen 'TELEPORT', expected one of "),
+            ({"decision_type": "MODE_CHANGE", "payload": {"mode": "SLEEPY"}}, "mode: seen 'SLEEPY', expected one of "),
+        ]:
+            with self.subTest(detail):
+                got = []
+                told, error = self.receipts({**DECISION, **changes}, got.append)
+                self.assertEqual((got, error, told[0]["status"]), ([], None, "REJECTED"))
+                self.assertTrue(told[0]["detail"].startswith(detail), told)
+
+    def test_without_receipts_a_rejection_is_an_error(self):
+        def rejects(event):
+            raise Rejected("no")
+
+        with self.assertRaises(Rejected):
+            asyncio.run(once(rejects)(WRAPPED))
+
+    def test_a_decision_that_was_handled_is_told_once(self):
+        told = []
+
+        async def twice():
+            handle = once(lambda event: None, receipts=told.append)
+            await handle(WRAPPED)
+            await handle(WRAPPED)
+
+        asyncio.run(twice())
+        self.assertEqual(len(told), 1)
+
+    def test_receipts_go_to_their_stream(self):
+        added = []
+
+        class Redis:
+            async def xadd(self, stream, fields, maxlen, approximate):
+                added.append((stream, fields, maxlen, approximate))
+
+        handle = once(lambda event: None, receipts=receipts_to(Redis(), prefix="desk:"))
+        asyncio.run(handle(WRAPPED))
+        stream, fields, maxlen, approximate = added[0]
+        self.assertEqual((stream, maxlen, approximate), (f"desk:stream:{RECEIPT_TYPE}", 10_000, True))
+        self.assertEqual(fields["event_type"], RECEIPT_TYPE)
+        self.assertEqual(json.loads(fields["payload"]), {"decision_id": "d-1", "status": "APPLIED"})
 
 
 class InEffect(unittest.TestCase):

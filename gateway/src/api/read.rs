@@ -18,7 +18,7 @@ use tracing::warn;
 use super::Api;
 use super::named::Named;
 use super::problem::{Kind, Problem};
-use super::{query, why};
+use super::{delivery, query, why};
 use crate::fields::{Fault, Reason};
 use crate::status::{RoleDetail, Word};
 use crate::view::Counts;
@@ -97,7 +97,13 @@ pub(super) async fn decision(State(api): State<Api>, Named(id): Named) -> Result
         warn!(decision_id = %id, "its ruling cannot be read: {failed:#}");
         None
     });
-    Ok(Json(json!({"decision": said.decision, "why": ruling.as_ref().map(why::why)})))
+    let delivery = delivery::of(api.backend.as_ref(), &said.decision).await;
+    Ok(Json(json!({
+        "decision": said.decision,
+        "why": ruling.as_ref().map(why::why),
+        "delivery": delivery,
+        "receipt": mesh.status.view.receipt(id),
+    })))
 }
 
 pub(super) async fn portfolios(State(api): State<Api>) -> Result<Json<Value>, Problem> {

@@ -3,6 +3,7 @@
 mod health;
 mod json;
 mod model;
+mod receipt;
 mod shape;
 mod snapshot;
 
@@ -51,7 +52,7 @@ pub struct Age {
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded {
-    /// Whom it concerns; none is everybody.
+    /// Whom it concerns; none is everybody, but for a receipt: that one concerns whose the decision is.
     pub portfolio: Option<PortfolioId>,
     /// The producer's trace.
     pub trace_id: Option<TraceId>,
@@ -96,6 +97,7 @@ pub fn decode(feed: &Feed, entry: &Entry, age: &Age) -> Result<Decoded, Defect> 
         FeedKind::Snapshot => snapshot::read(&mut fields, feed.drawdown, reported_at).map(Body::Snapshot),
         FeedKind::Health => health::read(&mut fields, reported_at).map(Body::Health),
         FeedKind::Model => model::read(&mut fields, reported_at).map(Body::Model),
+        FeedKind::Receipt => receipt::read(&mut fields, reported_at).map(Body::Receipt),
     };
     check_future(&mut fields, entry.id, reported_at, age);
     let faults = fields.into_faults();
@@ -120,7 +122,7 @@ fn decoded(shaped: &Shaped, portfolio: Option<PortfolioId>, stale: bool, body: B
     }
 }
 
-/// A snapshot that names nobody is of `main`; anything else that names nobody concerns everybody.
+/// A snapshot that names nobody is of `main`; whom anything else concerns that names nobody is known later.
 fn portfolio(kind: FeedKind, fields: &mut Fields<'_>) -> Option<PortfolioId> {
     const EXPECTED: &str = "a portfolio id: 1 to 64 letters, digits, '_' or '-'";
     let Some((name, value)) = fields.find(&["portfolio_id"]) else {

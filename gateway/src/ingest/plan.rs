@@ -98,7 +98,7 @@ pub fn message_id(event: &Event) -> EventId {
     }
 }
 
-/// Whom an entry concerns: the portfolio that it names, or everybody who is known, or `main` when nobody is.
+/// Whom an entry concerns: the portfolio that it names or that it was given to, or everybody who is known, or `main` when nobody is.
 fn concerned(decoded: &Decoded, known: &BTreeSet<PortfolioId>) -> Vec<PortfolioId> {
     match &decoded.portfolio {
         Some(portfolio) => vec![portfolio.clone()],

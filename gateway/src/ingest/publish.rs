@@ -12,8 +12,9 @@ use mesh::planted::{self, Bug};
 use mesh::publish::{OUTLAST_ELECTION, Stored, publish_until_stored, with_id};
 use mesh::trace;
 use proto::event::{Body, Event};
-use proto::id::{EntryId, EventId, SlotCount};
+use proto::id::{EntryId, EventId, PortfolioId, SlotCount};
 use proto::letter::Letter;
+use proto::receipt::{Receipt, ReceiptStatus};
 use proto::wire::Message as _;
 use tracing::{Instrument, info, info_span, warn};
 
@@ -21,7 +22,7 @@ use super::plan::{Plan, message_id};
 use super::standing::{Anchor, Anchors};
 use super::upstream::Upstream;
 use crate::feed::FeedKind;
-use crate::metrics::{Metrics, OfType, Outcome, seconds};
+use crate::metrics::{Metrics, OfType, Outcome, Received, seconds};
 use crate::view::View;
 
 /// How many portfolios are published for at once.
@@ -121,16 +122,30 @@ impl Publisher {
         if event.stale {
             self.metrics.stale_events.get_or_create(&OfType { event_type }).inc();
         }
-        let unknown = match &event.body {
-            Body::Health(health) => health.unknown_words.as_slice(),
-            Body::Snapshot(_) | Body::Model(_) | Body::ClockDue(_) | Body::Command(_) => &[],
-        };
-        if !unknown.is_empty() {
-            warn!(words = ?unknown, "status words that nobody knows: read as DEGRADED and WARNING at the least");
-            self.metrics.unknown_words.get_or_create(&OfType { event_type }).inc();
+        match &event.body {
+            Body::Health(health) => self.note_words(&health.unknown_words),
+            Body::Receipt(receipt) => self.note_receipt(&event.portfolio, receipt),
+            Body::Snapshot(_) | Body::Model(_) | Body::ClockDue(_) | Body::Command(_) => {}
         }
         let (portfolio, id, stale) = (&event.portfolio, event.id, event.stale);
         info!(%portfolio, event_id = %id, trace_id = %event.trace_id, stale, outcome, "{}", self.kind.received());
+    }
+
+    fn note_words(&self, unknown: &[String]) {
+        if !unknown.is_empty() {
+            warn!(words = ?unknown, "status words that nobody knows: read as DEGRADED and WARNING at the least");
+            let event_type = self.kind.event_type();
+            self.metrics.unknown_words.get_or_create(&OfType { event_type }).inc();
+        }
+    }
+
+    fn note_receipt(&self, portfolio: &PortfolioId, receipt: &Receipt) {
+        let Receipt { decision_id, status, detail, .. } = receipt;
+        self.metrics.receipts.get_or_create(&Received { status: status.as_str() }).inc();
+        if *status != ReceiptStatus::Applied {
+            let why = detail.as_deref().unwrap_or("it does not say why");
+            warn!(%portfolio, %decision_id, status = status.as_str(), "the backend does not do what was decided: {why}");
+        }
     }
 
     /// A letter goes to Redis first: the one in DEAD is the position, and must not be ahead.

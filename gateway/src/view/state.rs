@@ -12,6 +12,7 @@ use proto::time::Time;
 use proto::value::Mode;
 
 use super::filter::{Filter, Order};
+use super::receipts::Receipts;
 use crate::feed::FeedKind;
 
 /// How many decisions are remembered.
@@ -37,6 +38,7 @@ pub(super) struct State {
     troubles: BTreeMap<(FeedKind, Trouble), String>,
     hung: BTreeSet<Role>,
     halted: BTreeMap<PortfolioId, String>,
+    pub(super) receipts: Receipts,
 }
 
 /// What can be amiss with a feed.
@@ -299,6 +301,12 @@ impl State {
 
     pub(super) fn decision(&self, id: DecisionId) -> Option<Arc<Said>> {
         self.by_id.get(&id).cloned()
+    }
+
+    /// What the backend was told and does not do, by portfolio: of each type of decision its latest receipt counts.
+    pub(super) fn disobeyed(&self) -> BTreeMap<PortfolioId, String> {
+        let type_of = |id| self.by_id.get(&id).map(|said| said.decision.decision_type());
+        self.receipts.disobeyed(type_of)
     }
 
     pub(super) fn decisions(&self, filter: &Filter) -> Page {

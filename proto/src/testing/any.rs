@@ -3,9 +3,11 @@
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{health, model, snapshot};
+use super::{health, model, receipt, snapshot};
 use crate::event::{Body, EssState, Health, ModelPerformance, Snapshot, SystemStatus};
+use crate::id::DecisionId;
 use crate::number::{Fraction, Ratio, Usd};
+use crate::receipt::{Receipt, ReceiptStatus};
 
 /// Any share from 0 to 1.
 pub fn share() -> impl Strategy<Value = Fraction> {
@@ -68,11 +70,19 @@ pub fn models(names: &'static [&'static str]) -> impl Strategy<Value = ModelPerf
     })
 }
 
-/// Any snapshot, any health, or any results of one of these models.
+/// Any receipt of some decision.
+pub fn receipts() -> impl Strategy<Value = Receipt> {
+    let status = proptest::sample::select(ReceiptStatus::ALL.to_vec());
+    (0..8_u8, status)
+        .prop_map(|(decision, status)| receipt(DecisionId::derive(&[&decision.to_string()]), status))
+}
+
+/// Any snapshot, any health, any results of one of these models, or any receipt.
 pub fn bodies(names: &'static [&'static str]) -> impl Strategy<Value = Body> {
     prop_oneof![
         3 => snapshots().prop_map(Body::Snapshot),
         1 => healths().prop_map(Body::Health),
         1 => models(names).prop_map(Body::Model),
+        1 => receipts().prop_map(Body::Receipt),
     ]
 }

@@ -110,6 +110,7 @@ impl Stage {
             Body::Snapshot(snapshot) => snapshot.reported_at = Some(at),
             Body::Health(health) => health.reported_at = Some(at),
             Body::Model(model) => model.reported_at = Some(at),
+            Body::Receipt(receipt) => receipt.reported_at = Some(at),
             Body::ClockDue(_) | Body::Command(_) => {}
         }
         self.publish(at, body, stale)

@@ -51,6 +51,7 @@ fn heading(ruling: &Ruling) -> String {
         EventKind::Snapshot => "snapshot",
         EventKind::Health => "health",
         EventKind::Model => "model",
+        EventKind::Receipt => "receipt",
         EventKind::ClockDue => "clock",
         EventKind::Command => "command",
     };

@@ -33,7 +33,7 @@ impl Executive for Ceo {
                 profile::proposals(policy, &seen)
             }
             Body::Health(health) => mode::proposal(policy, ledger.owned.mode, health).into_iter().collect(),
-            Body::Model(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
+            Body::Model(_) | Body::Receipt(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
         };
         Statement { proposals, wake_at: None }
     }

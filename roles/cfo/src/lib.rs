@@ -23,7 +23,9 @@ impl Executive for Cfo {
     fn hear(policy: &Policy, brief: Brief<'_>, (): &mut ()) -> Statement {
         let proposals = match &brief.event.body {
             Body::Snapshot(snapshot) => rules::first(policy, snapshot).into_iter().collect(),
-            Body::Health(_) | Body::Model(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
+            Body::Health(_) | Body::Model(_) | Body::Receipt(_) | Body::ClockDue(_) | Body::Command(_) => {
+                Vec::new()
+            }
         };
         Statement { proposals, wake_at: None }
     }

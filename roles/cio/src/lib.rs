@@ -35,7 +35,7 @@ impl Executive for Cio {
                 let weights = models::rebalance(&policy.rebalance, brief.now(), memory, &owned.allocation);
                 weights.into_iter().collect()
             }
-            Body::Health(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
+            Body::Health(_) | Body::Receipt(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
         };
         Statement { proposals, wake_at: None }
     }

@@ -57,7 +57,7 @@ impl Executive for Cro {
                 memory.ess_state = Some(health.ess_state);
                 limits::ess_escalation(policy, ledger, health.ess_state).into_iter().collect()
             }
-            Body::Model(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
+            Body::Model(_) | Body::Receipt(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
         };
         Statement { proposals, wake_at: None }
     }

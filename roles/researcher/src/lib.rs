@@ -27,7 +27,7 @@ impl Executive for Researcher {
             Body::Snapshot(snapshot) => rules::about_portfolio(policy, snapshot),
             Body::Health(health) => rules::about_system(policy, health),
             Body::Model(results) => rules::about_model(policy, results),
-            Body::ClockDue(_) | Body::Command(_) => None,
+            Body::Receipt(_) | Body::ClockDue(_) | Body::Command(_) => None,
         };
         let proposal = finding.and_then(|finding| propose(policy, brief, finding));
         Statement { proposals: proposal.into_iter().collect(), wake_at: None }

@@ -48,7 +48,7 @@ pub(crate) fn proposals(view: &View<'_>) -> Vec<Proposal> {
         }
         // A calm portfolio says nothing about the system: a health freeze is lifted by health alone.
         Body::Health(seen) => answer(view, health(view, seen)).into_iter().collect(),
-        Body::Model(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
+        Body::Model(_) | Body::Receipt(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
     }
 }
 

@@ -62,7 +62,7 @@ impl Memory {
         match &event.body {
             Body::Snapshot(snapshot) => self.see_snapshot(policy, now, event.at, snapshot),
             Body::Health(health) => self.see_health(event.at, health),
-            Body::Model(_) | Body::ClockDue(_) | Body::Command(_) => {}
+            Body::Model(_) | Body::Receipt(_) | Body::ClockDue(_) | Body::Command(_) => {}
         }
     }
 

@@ -12,6 +12,7 @@ use gateway::ingest::plan::plan;
 use proto::event::{Body, EssState, Event, Health, ModelPerformance, Snapshot, SystemStatus};
 use proto::id::{EntryId, PortfolioId};
 use proto::number::{Ratio, Usd};
+use proto::receipt::Receipt;
 use proto::time::Period;
 
 use crate::Taken;
@@ -44,6 +45,7 @@ fn parse(input: &[u8]) -> (Feed, Entry) {
     let kind = match words.next() {
         Some("health") => FeedKind::Health,
         Some("model") => FeedKind::Model,
+        Some("receipt") => FeedKind::Receipt,
         Some(_) | None => FeedKind::Snapshot,
     };
     let drawdown = match words.next() {
@@ -125,6 +127,7 @@ fn in_range(body: &Body) {
         Body::Snapshot(snapshot) => snapshot_in_range(snapshot),
         Body::Health(health) => health_in_range(health),
         Body::Model(model) => model_in_range(model),
+        Body::Receipt(receipt) => receipt_in_range(receipt),
         Body::ClockDue(_) | Body::Command(_) => panic!("no feed tells of {body:?}"),
     }
 }
@@ -140,6 +143,13 @@ fn health_in_range(health: &Health) {
     let unknown = !health.unknown_words.is_empty();
     let warned = health.system_status >= SystemStatus::Degraded && health.ess_state >= EssState::Warning;
     assert!(!unknown || warned, "a word that nobody knows was read as well: {health:?}");
+}
+
+fn receipt_in_range(receipt: &Receipt) {
+    let detail = receipt.detail.as_deref().unwrap_or("-").chars().count();
+    assert!((1..=Receipt::MAX_DETAIL_CHARS).contains(&detail), "{receipt:?}");
+    let effective = receipt.effective.clone().map(|object| serde_json::Value::Object(object).to_string());
+    assert!(effective.is_none_or(|text| text.len() <= Receipt::MAX_EFFECTIVE_BYTES), "{receipt:?}");
 }
 
 fn model_in_range(model: &ModelPerformance) {

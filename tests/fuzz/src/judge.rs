@@ -207,7 +207,7 @@ pub(crate) fn event(at: Time, body: Body) -> Event {
     let entry = EntryId { millis: at.as_millis().unsigned_abs(), number: 0 };
     let id = EventId::derive(&["redis", &stream, &entry.to_string(), "main"]);
     let source = match body.kind() {
-        EventKind::Snapshot | EventKind::Health | EventKind::Model => {
+        EventKind::Snapshot | EventKind::Health | EventKind::Model | EventKind::Receipt => {
             Source::Redis { stream, entry, through: entry }
         }
         EventKind::ClockDue => Source::Clock,

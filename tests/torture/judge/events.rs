@@ -31,11 +31,19 @@ fn strangers(matter: &Matter<'_>) -> Vec<String> {
             }
             Source::Clock => match body {
                 Body::ClockDue(due) => *event == Event::clock_due(portfolio, due.due),
-                Body::Snapshot(_) | Body::Health(_) | Body::Model(_) | Body::Command(_) => false,
+                Body::Snapshot(_)
+                | Body::Health(_)
+                | Body::Model(_)
+                | Body::Receipt(_)
+                | Body::Command(_) => false,
             },
             Source::Operator => match body {
                 Body::Command(command) => command.reason == "torture",
-                Body::Snapshot(_) | Body::Health(_) | Body::Model(_) | Body::ClockDue(_) => false,
+                Body::Snapshot(_)
+                | Body::Health(_)
+                | Body::Model(_)
+                | Body::Receipt(_)
+                | Body::ClockDue(_) => false,
             },
         };
         if !known {

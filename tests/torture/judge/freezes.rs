@@ -53,6 +53,6 @@ fn must_freeze(ruling: &Ruling) -> bool {
         Body::Snapshot(snapshot) => {
             snapshot.drawdown_pct > DEEP && matches!(heard, Some(Heard::Verdict { .. }))
         }
-        Body::Health(_) | Body::Model(_) | Body::ClockDue(_) | Body::Command(_) => false,
+        Body::Health(_) | Body::Model(_) | Body::Receipt(_) | Body::ClockDue(_) | Body::Command(_) => false,
     }
 }

@@ -13,13 +13,14 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 use proto::case::Veto;
 use proto::event::{Body, ClockDue, EssState, EventKind, SystemStatus};
-use proto::id::{EventId, PortfolioId, Role, RuleId, RulingHash, Sequence};
+use proto::id::{DecisionId, EventId, PortfolioId, Role, RuleId, RulingHash, Sequence};
 use proto::ledger::Ledger;
 use proto::number::Usd;
 use proto::proposal::Proposal;
+use proto::receipt::ReceiptStatus;
 use proto::ruling::{Absence, Heard, HeardReview, Hearing, Position, Ruling};
 use proto::terms::Terms;
-use proto::testing::{MONDAY, event, health, model, snapshot};
+use proto::testing::{MONDAY, event, health, model, receipt, snapshot};
 use proto::time::{Period, Time};
 use proto::value::Kind;
 
@@ -62,6 +63,7 @@ pub(crate) enum What {
     },
     Health,
     Model,
+    Receipt,
     /// A timer at any time, so late that it may lie before the latest event.
     Clock {
         late: Period,
@@ -113,7 +115,9 @@ impl What {
     fn at(&self, terms: &Terms, before: &Ledger, gap: Period) -> Time {
         let latest = before.at.max(MONDAY);
         match self {
-            Self::Snapshot { .. } | Self::Health | Self::Model | Self::Command(_) => latest.after(gap),
+            Self::Snapshot { .. } | Self::Health | Self::Model | Self::Receipt | Self::Command(_) => {
+                latest.after(gap)
+            }
             Self::Clock { late } => latest.after(gap).before(*late),
             Self::Due => {
                 let due = next_due(terms, before).filter(|due| due.since(latest) <= PATIENCE);
@@ -131,6 +135,7 @@ impl What {
             }
             Self::Health => Body::Health(health(SystemStatus::Healthy, EssState::Nominal)),
             Self::Model => Body::Model(model("nhits")),
+            Self::Receipt => Body::Receipt(receipt(DecisionId::derive(&["random"]), ReceiptStatus::Rejected)),
             Self::Clock { .. } | Self::Due => Body::ClockDue(ClockDue { due: at }),
             Self::Command(wish) => Body::Command(wish.command(before)),
         }
@@ -241,6 +246,7 @@ fn what() -> impl Strategy<Value = What> {
         12 => equity.prop_map(|equity| What::Snapshot { equity }),
         6 => Just(What::Health),
         2 => Just(What::Model),
+        1 => Just(What::Receipt),
         2 => late.prop_map(|late| What::Clock { late }),
         3 => Just(What::Due),
         3 => orders::wish().prop_map(What::Command),

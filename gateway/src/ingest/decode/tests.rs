@@ -1,6 +1,7 @@
 //! What the decoder takes, and what it says of what it does not take.
 
 use proto::event::{EssState, Health, SystemStatus};
+use proto::receipt::{Receipt, ReceiptStatus};
 use serde_json::{Value, json};
 
 use super::*;
@@ -353,6 +354,62 @@ fn malformed_health_and_models_are_refused() {
     ];
     for (kind, value, reason) in cases {
         assert_eq!(bad(kind, &payload(&value)).0, reason, "{value}");
+    }
+}
+
+const DECISION: &str = "6f0a4a3e-52a1-4b5e-9c61-7d0f8e1b24c3";
+
+fn receipt_of(decoded: Decoded) -> Receipt {
+    let Body::Receipt(receipt) = decoded.body else { panic!("no receipt: {:?}", decoded.body) };
+    receipt
+}
+
+#[test]
+fn a_receipt_says_what_became_of_a_decision_and_whose_it_is_is_known_later() {
+    let holds = json!({"mode": "PAUSED", "limits": [1, 2.5], "max": 1e9});
+    let value = json!({"decision_id": DECISION, "status": "rejected", "detail": " no such mode ", "effective": holds});
+    let decoded = good(FeedKind::Receipt, &value);
+    assert_eq!(decoded.portfolio, None);
+    let receipt = receipt_of(decoded);
+    assert_eq!(receipt.decision_id.to_string(), DECISION);
+    assert_eq!((receipt.status, receipt.detail.as_deref()), (ReceiptStatus::Rejected, Some("no such mode")));
+    assert_eq!(receipt.effective.as_ref(), holds.as_object());
+    let plain = entry(&[("decision_id", DECISION), ("status", "APPLIED"), ("effective", r#"{"max": NaN}"#)]);
+    let receipt = receipt_of(decode(&feed(FeedKind::Receipt), &plain, &age()).unwrap());
+    assert_eq!((receipt.status, receipt.detail), (ReceiptStatus::Applied, None));
+    assert_eq!(Value::Object(receipt.effective.unwrap()), json!({"max": "NaN"}));
+}
+
+#[test]
+fn a_malformed_receipt_is_refused() {
+    let fine = json!({"decision_id": DECISION, "status": "APPLIED"});
+    let deep = (0..8).fold(json!(1), |inner, _| json!([inner]));
+    let cases = [
+        (json!({"decision_id": null}), Reason::MissingField, "decision_id: seen nothing"),
+        (
+            json!({"decision_id": "7"}),
+            Reason::BadText,
+            "decision_id: seen \"7\", expected a decision's id: a UUID",
+        ),
+        (
+            json!({"status": "DONE"}),
+            Reason::BadText,
+            "status: seen \"DONE\", expected APPLIED, FAILED or REJECTED",
+        ),
+        (json!({"status": 1}), Reason::MistypedField, "status: seen 1"),
+        (json!({"detail": "x".repeat(513)}), Reason::BadText, "detail: "),
+        (json!({"effective": [1]}), Reason::MistypedField, "effective: seen [1], expected a JSON object"),
+        (json!({"effective": {"x": deep}}), Reason::TooLarge, "effective: seen 23 bytes, 9 deep, expected"),
+        (
+            json!({"effective": {"x": "x".repeat(16 * 1024)}}),
+            Reason::TooLarge,
+            "effective: seen 16392 bytes, 1 deep",
+        ),
+    ];
+    for (changes, reason, told) in cases {
+        let (seen, mistakes) = bad(FeedKind::Receipt, &payload(&with(fine.clone(), &changes)));
+        assert_eq!(seen, reason, "{changes}");
+        assert!(mistakes.len() == 1 && mistakes[0].starts_with(told), "{mistakes:?}");
     }
 }
 

@@ -19,8 +19,8 @@ use crate::policy::CourtPolicy;
 use crate::testing::{terms as defaults, testing_policy};
 
 /// The events that a role may be asked about.
-const INTERESTS: [EventKind; 4] =
-    [EventKind::Snapshot, EventKind::Health, EventKind::Model, EventKind::ClockDue];
+const INTERESTS: [EventKind; 5] =
+    [EventKind::Snapshot, EventKind::Health, EventKind::Model, EventKind::Receipt, EventKind::ClockDue];
 
 /// A role that the mesh does not bring along.
 pub(crate) fn further() -> Role {
@@ -111,7 +111,7 @@ fn seats() -> impl Strategy<Value = BTreeMap<Role, Seat>> {
 /// The further role's: it may ask for what others may, too, and be a guardian.
 fn seat() -> impl Strategy<Value = Seat> {
     let authority = subsequence(DecisionType::ALL.to_vec(), 0..4);
-    let interests = subsequence(INTERESTS.to_vec(), 1..=4);
+    let interests = subsequence(INTERESTS.to_vec(), 1..=5);
     (authority, interests, prop::bool::weighted(0.2)).prop_map(|(authority, interests, guardian)| Seat {
         rank: 7,
         authority,
