@@ -10,7 +10,7 @@ use proto::ruling::{Finding, Refusal, Ruling};
 use crate::testing::random::tales;
 
 /// How many tales are told, always the same ones.
-const TALES: usize = 1000;
+const TALES: usize = 2000;
 /// Every reason for which a proposal is not taken.
 const REFUSALS: [&str; 14] = [
     "cooling-down",
