@@ -433,32 +433,74 @@ impl Hash for Name {
 }
 
 /// A role's name: a lower-case word such as `cro`. The six of this mesh are constants; further ones are configuration.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String", extend("pattern" = "^[a-z][a-z0-9_]{0,31}$"))]
-pub struct Role(Name);
+pub struct Role(Named);
 parsed_text!(Role);
+
+/// The six are looked up again and again: as numbers they are compared at once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Named {
+    Known(Six),
+    /// Never the name of one of the six.
+    Further(Arc<str>),
+}
+
+/// The six, in the order of their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Six {
+    Ceo,
+    Cfo,
+    Cio,
+    Cro,
+    Researcher,
+    Supervisor,
+}
 
 impl Role {
     /// Freezes and vetoes.
-    pub const SUPERVISOR: Self = Self(Name(Cow::Borrowed("supervisor")));
+    pub const SUPERVISOR: Self = Self(Named::Known(Six::Supervisor));
     /// Risk limits and emergency-stop thresholds.
-    pub const CRO: Self = Self(Name(Cow::Borrowed("cro")));
+    pub const CRO: Self = Self(Named::Known(Six::Cro));
     /// Trading mode and capital profile.
-    pub const CEO: Self = Self(Name(Cow::Borrowed("ceo")));
+    pub const CEO: Self = Self(Named::Known(Six::Ceo));
     /// Symbols and model weights.
-    pub const CIO: Self = Self(Name(Cow::Borrowed("cio")));
+    pub const CIO: Self = Self(Named::Known(Six::Cio));
     /// Cashflow.
-    pub const CFO: Self = Self(Name(Cow::Borrowed("cfo")));
+    pub const CFO: Self = Self(Named::Known(Six::Cfo));
     /// Research tasks.
-    pub const RESEARCHER: Self = Self(Name(Cow::Borrowed("researcher")));
+    pub const RESEARCHER: Self = Self(Named::Known(Six::Researcher));
     /// The six, by rank.
     pub const ALL: [Self; 6] =
         [Self::SUPERVISOR, Self::CRO, Self::CEO, Self::CIO, Self::CFO, Self::RESEARCHER];
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        match &self.0 {
+            Named::Known(Six::Ceo) => "ceo",
+            Named::Known(Six::Cfo) => "cfo",
+            Named::Known(Six::Cio) => "cio",
+            Named::Known(Six::Cro) => "cro",
+            Named::Known(Six::Researcher) => "researcher",
+            Named::Known(Six::Supervisor) => "supervisor",
+            Named::Further(name) => name,
+        }
+    }
+}
+
+impl PartialOrd for Role {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Role {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            (Named::Known(one), Named::Known(other)) => one.cmp(other),
+            _ => self.as_str().cmp(other.as_str()),
+        }
     }
 }
 
@@ -472,7 +514,7 @@ impl FromStr for Role {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         // "manual" is the operator: a role of that name would speak with the operator's authority.
         if starts && text.len() <= 32 && text.chars().all(allowed) && text != "manual" {
-            Ok(Self(Name::from(text.to_owned())))
+            Ok(Self(Named::Further(Arc::from(text))))
         } else {
             Err(BadId::new(text, "a role's name: a lower-case word, not \"manual\""))
         }
@@ -556,6 +598,14 @@ mod tests {
         assert!("Cro".parse::<Role>().is_err());
         assert_eq!("cro".parse::<Role>().unwrap(), Role::CRO);
         assert_eq!("quant_1".parse::<Role>().unwrap().as_str(), "quant_1");
+    }
+
+    #[test]
+    fn roles_are_in_the_order_of_their_names() {
+        let further = ["a", "cxo", "z"].map(|name| name.parse::<Role>().unwrap());
+        let mut roles = [further.to_vec(), Role::ALL.to_vec()].concat();
+        roles.sort();
+        assert!(roles.is_sorted_by_key(Role::as_str), "{roles:?}");
     }
 
     #[test]

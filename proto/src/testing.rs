@@ -4,6 +4,7 @@ pub mod any;
 pub mod laws;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::case::{Case, Executive};
 use crate::event::{Body, EssState, Event, Health, ModelPerformance, Snapshot, Source, SystemStatus};
@@ -43,10 +44,10 @@ pub fn base() -> Values {
             warning_threshold_pct: Fraction::lit(0.05),
             critical_threshold_pct: Fraction::lit(0.08),
         },
-        symbols: Universe {
+        symbols: Arc::new(Universe {
             active_symbols: symbols(&["BTC", "ETH", "BNB", "SOL", "ADA"]),
             excluded_symbols: symbols(&["DOT", "MATIC", "AVAX", "LINK", "UNI", "ATOM", "NEAR"]),
-        },
+        }),
         cashflow: Cashflow {
             profit_lock_pct: Fraction::lit(0.3),
             reinvest_pct: Fraction::lit(0.6),

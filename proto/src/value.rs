@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -152,6 +153,7 @@ pub struct EssThresholds {
 }
 
 /// Symbols that may be traded, in order of preference, and those that may only be reduced. Fewer active is tighter.
+/// Shared where it stands in values: it is long, is handed on again and again, and seldom changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Universe {
@@ -236,7 +238,7 @@ pub enum Value {
     /// Emergency-stop thresholds.
     Ess(EssThresholds),
     /// Symbols.
-    Symbols(Universe),
+    Symbols(Arc<Universe>),
     /// Cashflow.
     Cashflow(Cashflow),
     /// Model weights.
@@ -256,7 +258,7 @@ pub struct Values {
     /// Emergency-stop thresholds.
     pub ess: EssThresholds,
     /// Symbols.
-    pub symbols: Universe,
+    pub symbols: Arc<Universe>,
     /// Cashflow.
     pub cashflow: Cashflow,
     /// Model weights.
@@ -292,20 +294,19 @@ impl EssThresholds {
 impl Universe {
     /// What both allow, in this one's order; everything else that either names is excluded.
     #[must_use]
-    pub fn meet(&self, other: &Self) -> Self {
+    pub fn meet(&self, other: &Arc<Self>) -> Arc<Self> {
         other.narrowed_to(&self.active_symbols, &self.excluded_symbols)
     }
 
     /// These symbols as far as this one allows them too, in their order; everything else that is named is excluded, these
     /// `excluded` ones first.
     #[must_use]
-    pub fn narrowed_to(&self, active: &[String], excluded: &[String]) -> Self {
-        let allows = |symbol: &&String| self.active_symbols.contains(symbol);
-        let others = active.iter().filter(|symbol| !allows(symbol)).chain(excluded);
+    pub fn narrowed_to(self: &Arc<Self>, active: &[String], excluded: &[String]) -> Arc<Self> {
         // A cause that stands asks for the same again and again.
-        if active.iter().filter(allows).eq(&self.active_symbols) && others.eq(&self.excluded_symbols) {
-            return self.clone();
+        if self.active_symbols == active && self.excluded_symbols == excluded {
+            return Arc::clone(self);
         }
+        let allows = |symbol: &&String| self.active_symbols.contains(symbol);
         let (kept, dropped): (Vec<&String>, Vec<&String>) = active.iter().partition(allows);
         let mut rest: Vec<&String> = Vec::with_capacity(excluded.len());
         let named = excluded.iter().chain(&self.active_symbols).chain(&self.excluded_symbols);
@@ -314,10 +315,8 @@ impl Universe {
                 rest.push(symbol);
             }
         }
-        Self {
-            active_symbols: kept.into_iter().cloned().collect(),
-            excluded_symbols: rest.into_iter().cloned().collect(),
-        }
+        let active_symbols = kept.into_iter().cloned().collect();
+        Arc::new(Self { active_symbols, excluded_symbols: rest.into_iter().cloned().collect() })
     }
 
     fn gives_more_than(&self, other: &Self) -> bool {
@@ -402,7 +401,7 @@ impl Values {
             Kind::Profile => Value::Profile(self.profile),
             Kind::Limits => Value::Limits(self.limits),
             Kind::Ess => Value::Ess(self.ess),
-            Kind::Symbols => Value::Symbols(self.symbols.clone()),
+            Kind::Symbols => Value::Symbols(Arc::clone(&self.symbols)),
             Kind::Cashflow => Value::Cashflow(self.cashflow),
             Kind::Allocation => Value::Allocation(self.allocation.clone()),
         }
@@ -465,10 +464,11 @@ mod tests {
 
     #[test]
     fn fewer_symbols_are_tighter() {
-        let all =
-            Universe { active_symbols: vec!["A".into(), "B".into()], excluded_symbols: vec!["C".into()] };
-        let some =
-            Universe { active_symbols: vec!["B".into()], excluded_symbols: vec!["A".into(), "C".into()] };
+        let universe = |active: &[&str], excluded: &[&str]| {
+            let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+            Arc::new(Universe { active_symbols: names(active), excluded_symbols: names(excluded) })
+        };
+        let (all, some) = (universe(&["A", "B"], &["C"]), universe(&["B"], &["A", "C"]));
         assert_eq!(all.meet(&some).active_symbols, ["B"]);
         assert_eq!(all.meet(&some).excluded_symbols, ["A", "C"]);
         assert!(Value::Symbols(all.clone()).is_looser_than(&Value::Symbols(some.clone())));

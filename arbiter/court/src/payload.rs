@@ -38,8 +38,8 @@ pub(crate) fn value(
             critical_threshold_pct: ess.critical_threshold_pct,
         },
         Value::Symbols(universe) => Payload::SymbolUniverse {
-            active_symbols: universe.active_symbols,
-            excluded_symbols: universe.excluded_symbols,
+            active_symbols: universe.active_symbols.clone(),
+            excluded_symbols: universe.excluded_symbols.clone(),
         },
         Value::Cashflow(cashflow) => Payload::Cashflow {
             profit_lock_pct: cashflow.profit_lock_pct,

@@ -1,5 +1,7 @@
 //! Symbols: fewer at once when it goes badly, more when it goes well.
 
+use std::sync::Arc;
+
 use proto::decision::Priority;
 use proto::event::Snapshot;
 use proto::id::{Role, RuleId};
@@ -14,11 +16,11 @@ pub const CONTRACT: RuleId = RuleId::new("cio.contract");
 pub const EXPAND: RuleId = RuleId::new("cio.expand");
 
 /// What the rules of the symbols ask for.
-pub(crate) fn proposals(policy: &Policy, seen: &Snapshot, owned: &Universe) -> Vec<Proposal> {
+pub(crate) fn proposals(policy: &Policy, seen: &Snapshot, owned: &Arc<Universe>) -> Vec<Proposal> {
     [contract, expand].into_iter().filter_map(|rule| rule(policy, seen, owned)).collect()
 }
 
-fn contract(policy: &Policy, seen: &Snapshot, owned: &Universe) -> Option<Proposal> {
+fn contract(policy: &Policy, seen: &Snapshot, owned: &Arc<Universe>) -> Option<Proposal> {
     let at = &policy.contract;
     let drawdown = Fact::above("drawdown_pct", seen.drawdown_pct, at.drawdown_pct);
     let win_rate = seen
@@ -32,18 +34,18 @@ fn contract(policy: &Policy, seen: &Snapshot, owned: &Universe) -> Option<Propos
     Some(set(CONTRACT, Priority::High, wanted, facts))
 }
 
-fn expand(policy: &Policy, seen: &Snapshot, owned: &Universe) -> Option<Proposal> {
+fn expand(policy: &Policy, seen: &Snapshot, owned: &Arc<Universe>) -> Option<Proposal> {
     let at = &policy.expand;
     let drawdown = Fact::below("drawdown_pct", seen.drawdown_pct, at.drawdown_pct)?;
     let win_rate = Fact::above("win_rate_today", seen.win_rate(policy.min_closed_trades)?, at.win_rate)?;
     let positions = Fact::below("num_positions", seen.num_positions, at.positions)?;
     let wanted = at_least(&policy.universe, at.symbols as usize, owned)?;
-    Some(set(EXPAND, Priority::Normal, wanted, vec![drawdown, win_rate, positions]))
+    Some(set(EXPAND, Priority::Normal, Arc::new(wanted), vec![drawdown, win_rate, positions]))
 }
 
 /// The first symbols, as far as they are active now: contracting never brings one back. Where none of them is active,
 /// the first of those that are.
-fn at_most(universe: &[String], count: usize, owned: &Universe) -> Universe {
+fn at_most(universe: &[String], count: usize, owned: &Arc<Universe>) -> Arc<Universe> {
     let (active, excluded) = first(universe, count);
     if active.iter().any(|symbol| owned.active_symbols.contains(symbol)) {
         owned.narrowed_to(active, excluded)
@@ -56,7 +58,9 @@ fn at_most(universe: &[String], count: usize, owned: &Universe) -> Universe {
 /// The first symbols, and whatever else is active now: expanding never drops one. None when nothing would come in.
 fn at_least(universe: &[String], count: usize, owned: &Universe) -> Option<Universe> {
     let (active, excluded) = first(universe, count);
-    if active.iter().all(|symbol| owned.active_symbols.contains(symbol)) {
+    let has_all = || active.iter().all(|symbol| owned.active_symbols.contains(symbol));
+    // Mostly they come first there, in the same order.
+    if owned.active_symbols.starts_with(active) || has_all() {
         return None;
     }
     let mut active_symbols = active.to_vec();
@@ -75,7 +79,7 @@ fn first(symbols: &[String], count: usize) -> (&[String], &[String]) {
     symbols.split_at(count.min(symbols.len()))
 }
 
-fn set(rule: RuleId, priority: Priority, universe: Universe, facts: Vec<Fact>) -> Proposal {
+fn set(rule: RuleId, priority: Priority, universe: Arc<Universe>, facts: Vec<Fact>) -> Proposal {
     let ask = Ask::Set { value: Value::Symbols(universe), duration: None };
     Proposal { author: Role::CIO.into(), rule, priority, ask, facts }
 }
@@ -96,11 +100,11 @@ mod tests {
         }
     }
 
-    fn active(symbols: &[&str]) -> Universe {
+    fn active(symbols: &[&str]) -> Arc<Universe> {
         let all = Policy::default().universe;
         let (active_symbols, excluded_symbols) =
             all.into_iter().partition(|symbol| symbols.iter().any(|name| *symbol == format!("{name}USDT")));
-        Universe { active_symbols, excluded_symbols }
+        Universe { active_symbols, excluded_symbols }.into()
     }
 
     /// The rule that fired and how many symbols would be active, from the five at start.

@@ -1,6 +1,7 @@
 //! What the court goes by where the policy file says nothing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proto::decision::DecisionType;
 use proto::event::EventKind;
@@ -43,10 +44,10 @@ pub(super) fn base() -> Values {
             warning_threshold_pct: Fraction::lit(0.05),
             critical_threshold_pct: Fraction::lit(0.08),
         },
-        symbols: Universe {
+        symbols: Arc::new(Universe {
             active_symbols: ACTIVE.map(str::to_owned).into(),
             excluded_symbols: EXCLUDED.map(str::to_owned).into(),
-        },
+        }),
         cashflow: Cashflow {
             profit_lock_pct: Fraction::lit(0.3),
             reinvest_pct: Fraction::lit(0.6),

@@ -57,10 +57,8 @@ fn of_a_mixed_proposal_the_tighter_part_applies_and_the_looser_part_has_to_be_ea
 #[test]
 fn every_kind_has_its_order() {
     let symbols = |active: &[&str]| {
-        Value::Symbols(Universe {
-            active_symbols: active.iter().map(|symbol| (*symbol).to_owned()).collect(),
-            excluded_symbols: Vec::new(),
-        })
+        let active_symbols = active.iter().map(|symbol| (*symbol).to_owned()).collect();
+        Value::Symbols(Universe { active_symbols, excluded_symbols: Vec::new() }.into())
     };
     let cashflow = |lock, reinvest, reserve| {
         Value::Cashflow(Cashflow {

@@ -92,7 +92,7 @@ fn values_have_bounds() {
     let symbols = |active: &[&str], excluded: &[&str]| {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let universe = Universe { active_symbols: names(active), excluded_symbols: names(excluded) };
-        set(&Role::CIO, "cio.x", Value::Symbols(universe))
+        set(&Role::CIO, "cio.x", Value::Symbols(universe.into()))
     };
     let weights = |weights: &[(&str, f64)]| {
         let model_weights =

@@ -78,7 +78,7 @@ fn base() -> impl Strategy<Value = Values> {
             profile,
             limits,
             ess,
-            symbols,
+            symbols: symbols.into(),
             cashflow,
             allocation,
         },

@@ -1,5 +1,7 @@
 //! P11: a signal that straddles a threshold, for a day and more.
 
+use std::sync::Arc;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -71,7 +73,7 @@ fn is_within(budget: usize, loosened: &[Time]) -> bool {
 /// An owner, and what it asks for on either side of its threshold.
 fn straddled() -> impl Strategy<Value = (Role, &'static str, Value, Value)> {
     let base = base();
-    let micro = Universe { active_symbols: Vec::new(), ..base.symbols.clone() };
+    let micro = Arc::new(Universe { active_symbols: Vec::new(), ..(*base.symbols).clone() });
     let ess = EssThresholds { caution_threshold_pct: Fraction::lit(0.02), ..base.ess };
     let none =
         Cashflow { reinvest_pct: Fraction::ZERO, profit_lock_pct: Fraction::lit(0.9), ..base.cashflow };
