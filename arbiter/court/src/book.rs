@@ -31,8 +31,7 @@ pub(crate) fn enter(draft: &mut Draft) {
     // Ruling the event again would count it twice.
     draft.after.ruled.remember(draft.event);
     equity(draft);
-    guardians(draft);
-    alarms(draft);
+    seats(draft);
     let is_old = |given: &Time| now.since(*given) > RESEARCH_MEMORY;
     // Mostly nothing is; to look is cheaper than to take the map apart.
     if draft.after.research.values().any(is_old) {
@@ -112,24 +111,23 @@ fn jumps(terms: &Terms, last: Usd, seen: Usd) -> bool {
     gap.share_of(last).map_or(seen != last, |share| share > terms.suspect_jump_pct)
 }
 
-fn guardians(draft: &mut Draft) {
-    for role in draft.guardians() {
-        if draft.is_heard(role) && !draft.after.heard.contains(role) {
+/// Books which guardians were heard, and when each heard role wants to be woken. An alarm of one that was not heard, and
+/// that went off, is put off.
+fn seats(draft: &mut Draft) {
+    let (now, retry) = (draft.now, draft.now.after(draft.terms.due_retry));
+    for (role, seat) in draft.terms.seats.iter().filter(|(_, seat)| seat.guardian || wakes(seat)) {
+        let said = draft.statement(role).map(|said| said.wake_at);
+        if seat.guardian && said.is_some() && !draft.after.heard.contains(role) {
             draft.after.heard.insert(role.clone());
         }
-    }
-}
-
-/// Books when each heard role wants to be woken. An alarm of one that was not heard, and that went off, is put off.
-fn alarms(draft: &mut Draft) {
-    let (now, retry) = (draft.now, draft.now.after(draft.terms.due_retry));
-    for (role, _) in draft.terms.seats.iter().filter(|(_, seat)| wakes(seat)) {
-        let alarm = match draft.statement(role) {
-            // An alarm in the past would go off again and again.
-            Some(said) => said.wake_at.map(|at| if at > now { at } else { retry }),
-            None => draft.after.wakes.get(role).map(|at| if *at > now { *at } else { retry }),
-        };
-        set_alarm(&mut draft.after.wakes, role, alarm);
+        if wakes(seat) {
+            let alarm = match said {
+                // An alarm in the past would go off again and again.
+                Some(wake_at) => wake_at.map(|at| if at > now { at } else { retry }),
+                None => draft.after.wakes.get(role).map(|at| if *at > now { *at } else { retry }),
+            };
+            set_alarm(&mut draft.after.wakes, role, alarm);
+        }
     }
     let seats = &draft.terms.seats;
     let is_woken = |role: &Role| seats.get(role).is_some_and(wakes);

@@ -10,23 +10,21 @@ use crate::validity::{Subject, subject};
 
 /// Step 3: several roles, same subject: the senior wins, the others are outranked.
 pub(crate) fn seniors_win(draft: &mut Draft) {
-    let mut motions = std::mem::take(&mut draft.motions);
+    let motions = &mut draft.motions;
     for place in 0..motions.len() {
-        let refusal = motions.get(place).and_then(|motion| outranked(draft, motion, &motions));
+        let refusal = motions.get(place).and_then(|motion| outranked(motion, motions));
         if let (Some(refusal), Some(motion)) = (refusal, motions.get_mut(place)) {
             motion.refuse(refusal);
         }
     }
-    draft.motions = motions;
 }
 
 /// The most senior of those that contend with this motion counts. It is outranked by nobody, so it is open still.
-fn outranked(draft: &Draft, motion: &Motion, all: &[Motion]) -> Option<Refusal> {
+fn outranked(motion: &Motion, all: &[Motion]) -> Option<Refusal> {
     let subject = contested(motion).filter(|_| motion.is_open())?;
-    let rank = draft.rank(&motion.from);
-    let rivals = all.iter().filter(|other| other.is_open() && contested(other).as_ref() == Some(&subject));
-    let seniors = rivals.map(|rival| (draft.rank(&rival.from), rival)).filter(|(senior, _)| *senior < rank);
-    let (_, senior) = seniors.min_by_key(|(senior, _)| *senior)?;
+    let seniors = all.iter().filter(|other| other.rank < motion.rank && other.is_open());
+    let rivals = seniors.filter(|senior| contested(senior).as_ref() == Some(&subject));
+    let senior = rivals.min_by_key(|rival| rival.rank)?;
     Some(Refusal::Outranked { by: senior.from.clone(), rule: senior.proposal.rule.clone() })
 }
 
@@ -34,11 +32,10 @@ fn outranked(draft: &Draft, motion: &Motion, all: &[Motion]) -> Option<Refusal> 
 /// proposal still counts.
 pub(crate) fn seniors_stop_juniors(draft: &mut Draft) {
     let strictest = draft.motions.iter().filter(|motion| tightens(draft, motion));
-    let Some(senior) = strictest.min_by_key(|motion| draft.rank(&motion.from)) else { return };
-    let (by, rule) = (senior.from.clone(), senior.proposal.rule.clone());
-    let rank = draft.rank(&by);
-    draft.each_open(|draft, motion| {
-        if draft.rank(&motion.from) > rank {
+    let Some(senior) = strictest.min_by_key(|motion| motion.rank) else { return };
+    let (by, rule, rank) = (senior.from.clone(), senior.proposal.rule.clone(), senior.rank);
+    draft.each_open(|_, motion| {
+        if motion.rank > rank {
             motion.barred = Some(Refusal::SeniorTightens { by: by.clone(), rule: rule.clone() });
         }
     });

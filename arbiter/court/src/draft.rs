@@ -17,7 +17,7 @@ use proto::wire::Schema;
 
 use crate::decisions::mode_end;
 use crate::deliberation::Voice;
-use crate::motion::{By, Loosening, Motion, Move, Shows, motions};
+use crate::motion::{By, Loosening, Motion, Move, Shows, motions, rank};
 use crate::{book, manual};
 
 /// A ruling in the making.
@@ -62,7 +62,7 @@ impl<'a> Draft<'a> {
             suspect: false,
             mode_end: mode_end(ledger),
             after: ledger,
-            motions: motions(by_hand, &mut voices),
+            motions: motions(terms, by_hand, &mut voices),
             voices,
             moves: Vec::new(),
             loosening: Vec::new(),
@@ -125,10 +125,7 @@ impl<'a> Draft<'a> {
 
     /// How senior somebody is: 0 is an operator, 1 the first seat.
     pub(crate) fn rank(&self, author: &Author) -> u8 {
-        match author {
-            Author::Manual => 0,
-            Author::Role(role) => self.terms.seats.get(role).map_or(u8::MAX, |seat| seat.rank),
-        }
+        rank(self.terms, author)
     }
 
     /// The most senior role that may ask for this type of decision.

@@ -6,6 +6,7 @@ use proto::id::{HoldId, RuleId};
 use proto::ledger::Direction;
 use proto::proposal::Proposal;
 use proto::ruling::Refusal;
+use proto::terms::Terms;
 use proto::time::Period;
 use proto::value::{Kind, Value};
 
@@ -16,6 +17,8 @@ pub(crate) struct Motion {
     pub(crate) number: usize,
     /// Who said it, whatever the proposal itself says.
     pub(crate) from: Author,
+    /// How senior that is: see [`rank`].
+    pub(crate) rank: u8,
     /// Which of that author's proposals it is, from 0.
     pub(crate) place: usize,
     pub(crate) proposal: Proposal,
@@ -110,21 +113,31 @@ impl By {
 }
 
 /// All that was asked: by hand, and by the roles in the order of their names. The voices keep the rest of what they said.
-pub(crate) fn motions(by_hand: Option<Proposal>, voices: &mut [Voice]) -> Vec<Motion> {
+pub(crate) fn motions(terms: &Terms, by_hand: Option<Proposal>, voices: &mut [Voice]) -> Vec<Motion> {
     let asked = voices.iter().filter_map(|voice| voice.statement.as_ref());
     let count =
         asked.map(|statement| statement.proposals.len()).sum::<usize>() + usize::from(by_hand.is_some());
     let mut motions = Vec::with_capacity(count);
-    let mut list = |from: Author, place, proposal| {
-        let (state, strengthened, barred) = (State::Open, false, None);
-        motions.push(Motion { number: motions.len(), from, place, proposal, state, strengthened, barred });
+    let mut list = |from: Author, rank, place, proposal| {
+        let (number, state, strengthened, barred) = (motions.len(), State::Open, false, None);
+        motions.push(Motion { number, from, rank, place, proposal, state, strengthened, barred });
     };
-    by_hand.into_iter().for_each(|proposal| list(Author::Manual, 0, proposal));
+    by_hand.into_iter().for_each(|proposal| list(Author::Manual, rank(terms, &Author::Manual), 0, proposal));
     for Voice { role, statement } in voices {
-        let Some(statement) = statement else { continue };
+        let Some(statement) = statement.as_mut().filter(|said| !said.proposals.is_empty()) else { continue };
+        let author = Author::Role(role.clone());
+        let rank = rank(terms, &author);
         for (place, proposal) in std::mem::take(&mut statement.proposals).into_iter().enumerate() {
-            list(Author::Role(role.clone()), place, proposal);
+            list(author.clone(), rank, place, proposal);
         }
     }
     motions
+}
+
+/// How senior somebody is: 0 is an operator, 1 the first seat.
+pub(crate) fn rank(terms: &Terms, author: &Author) -> u8 {
+    match author {
+        Author::Manual => 0,
+        Author::Role(role) => terms.seats.get(role).map_or(u8::MAX, |seat| seat.rank),
+    }
 }
