@@ -57,17 +57,19 @@ fn downgrade(policy: &Policy, seen: &Seen) -> Option<Proposal> {
     let at = &policy.downgrade;
     let drawdown = seen.snapshot.drawdown_pct;
     let fact = Fact::above("drawdown_pct", drawdown, at.drawdown_pct)?;
+    let lower = one_step_down(seen)?;
     let stepped_at = fired_today(&DOWNGRADE, seen).and_then(|fired| fired.fraction("drawdown_pct"));
     let worse = stepped_at.is_none_or(|stepped| drawdown.plus(DRAWDOWN_NOISE) >= stepped.plus(at.again_pct));
-    if worse { step_down(DOWNGRADE, seen, vec![fact]) } else { None }
+    worse.then(|| set(DOWNGRADE, Priority::High, lower, vec![fact]))
 }
 
 /// The day on which it fired was not over then: it counts towards the next step.
 fn downgrade_streak(policy: &Policy, seen: &Seen) -> Option<Proposal> {
+    let lower = one_step_down(seen)?;
     let fired = seen.ledger.fired(&DOWNGRADE_STREAK).map(|fired| fired.at.day());
     let days = seen.memory.loss_days_from(fired);
     let fact = Fact::at_least("loss_days", days, policy.downgrade.loss_days)?;
-    step_down(DOWNGRADE_STREAK, seen, vec![fact])
+    Some(set(DOWNGRADE_STREAK, Priority::High, lower, vec![fact]))
 }
 
 /// Once a day, and only while there is something at risk.
@@ -75,25 +77,23 @@ fn downgrade_win_rate(policy: &Policy, seen: &Seen) -> Option<Proposal> {
     let rate = seen.snapshot.win_rate(policy.min_closed_trades)?;
     let rate = Fact::below("win_rate_today", rate, policy.downgrade.win_rate)?;
     let positions = Fact::above("num_positions", seen.snapshot.num_positions, 0)?;
-    match fired_today(&DOWNGRADE_WIN_RATE, seen) {
-        Some(_) => None,
-        None => step_down(DOWNGRADE_WIN_RATE, seen, vec![rate, positions]),
-    }
+    let lower = one_step_down(seen)?;
+    let fired = fired_today(&DOWNGRADE_WIN_RATE, seen).is_some();
+    (!fired).then(|| set(DOWNGRADE_WIN_RATE, Priority::High, lower, vec![rate, positions]))
 }
 
 /// The days up to the last step up are spent with it; they stay unspent while the court has not granted it.
 fn upgrade(policy: &Policy, seen: &Seen) -> Option<Proposal> {
     let at = &policy.upgrade;
+    let drawdown = Fact::below("drawdown_pct", seen.snapshot.drawdown_pct, at.drawdown_pct)?;
+    let win_rate = seen.snapshot.win_rate(policy.min_closed_trades)?;
+    let win_rate = Fact::above("win_rate_today", win_rate, at.win_rate)?;
+    let sharpe = Fact::above("sharpe_ratio_7d", seen.snapshot.sharpe_ratio_7d?, at.sharpe_ratio)?;
     let spent = seen.ledger.fired(&UPGRADE).map(|fired| fired.at.day());
-    let facts = vec![
-        Fact::at_least("profit_days", seen.memory.profit_days_after(spent), at.profit_days)?,
-        Fact::below("drawdown_pct", seen.snapshot.drawdown_pct, at.drawdown_pct)?,
-        Fact::above("win_rate_today", seen.snapshot.win_rate(policy.min_closed_trades)?, at.win_rate)?,
-        Fact::above("sharpe_ratio_7d", seen.snapshot.sharpe_ratio_7d?, at.sharpe_ratio)?,
-    ];
+    let days = Fact::at_least("profit_days", seen.memory.profit_days_after(spent), at.profit_days)?;
     let owned = seen.ledger.owned.profile;
     let wanted = owned.one_step_up();
-    (wanted != owned).then(|| set(UPGRADE, Priority::High, wanted, facts))
+    (wanted != owned).then(|| set(UPGRADE, Priority::High, wanted, vec![days, drawdown, win_rate, sharpe]))
 }
 
 /// When a rule fired today. What it did before a step up is undone by that, so it may fire again.
@@ -103,10 +103,10 @@ fn fired_today<'a>(rule: &RuleId, seen: &Seen<'a>) -> Option<&'a Fired> {
     (!undone).then_some(fired)
 }
 
-fn step_down(rule: RuleId, seen: &Seen, facts: Vec<Fact>) -> Option<Proposal> {
+/// The next profile with less risk, if there is one.
+fn one_step_down(seen: &Seen) -> Option<Profile> {
     let owned = seen.ledger.owned.profile;
-    let wanted = owned.one_step_down();
-    (wanted != owned).then(|| set(rule, Priority::High, wanted, facts))
+    Some(owned.one_step_down()).filter(|lower| *lower != owned)
 }
 
 fn set(rule: RuleId, priority: Priority, profile: Profile, facts: Vec<Fact>) -> Proposal {

@@ -40,11 +40,9 @@ fn build_reserve(policy: &Policy, seen: &Snapshot) -> Option<Proposal> {
 fn strong_profit(policy: &Policy, seen: &Snapshot) -> Option<Proposal> {
     let at = &policy.strong_profit;
     let profit_pct = seen.realized_pnl_today.share_of(seen.total_equity)?;
-    let facts = vec![
-        Fact::above("profit_pct", profit_pct, at.profit_pct)?,
-        Fact::below("drawdown_pct", seen.drawdown_pct, at.drawdown_pct)?,
-    ];
-    Some(set(STRONG_PROFIT, Priority::Normal, at.cashflow, facts))
+    let profit = Fact::above("profit_pct", profit_pct, at.profit_pct)?;
+    let drawdown = Fact::below("drawdown_pct", seen.drawdown_pct, at.drawdown_pct)?;
+    Some(set(STRONG_PROFIT, Priority::Normal, at.cashflow, vec![profit, drawdown]))
 }
 
 fn excess_reserve(policy: &Policy, seen: &Snapshot) -> Option<Proposal> {

@@ -18,6 +18,7 @@ use proto::proposal::{Ask, Fact, Proposal};
 use proto::time::Time;
 use proto::value::{Value, Values};
 
+use crate::limits::LastSteps;
 pub use crate::memory::Memory;
 pub use crate::policy::Policy;
 
@@ -34,6 +35,7 @@ struct View<'a> {
     snapshot: &'a Snapshot,
     ledger: &'a Ledger,
     base: &'a Values,
+    last: LastSteps<'a>,
     /// The worst drawdown that was known before the snapshot.
     worst_before: Option<Fraction>,
     memory: &'a Memory,
@@ -50,8 +52,9 @@ impl Executive for Cro {
         let proposals = match &event.body {
             Body::Snapshot(snapshot) => {
                 let worst_before = memory.worst_drawdown;
-                memory.see_snapshot(policy, now, ledger, snapshot);
-                on_snapshot(&View { policy, now, snapshot, ledger, base, worst_before, memory })
+                let last = LastSteps::of(ledger);
+                memory.see_snapshot(policy, now, last, snapshot);
+                on_snapshot(&View { policy, now, snapshot, ledger, base, last, worst_before, memory })
             }
             Body::Health(health) => {
                 memory.ess_state = Some(health.ess_state);

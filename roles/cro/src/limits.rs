@@ -3,7 +3,7 @@
 use proto::decision::Priority;
 use proto::event::EssState;
 use proto::id::RuleId;
-use proto::ledger::Ledger;
+use proto::ledger::{Fired, Ledger};
 use proto::number::{Fraction, Ratio, Usd};
 use proto::proposal::{Fact, Proposal, Relation};
 use proto::time::Time;
@@ -34,6 +34,31 @@ pub(crate) fn step_down(view: &View<'_>) -> Option<Proposal> {
         (None, None) => return None,
     };
     Some(proposal(rule, Priority::High, Value::Limits(limits.meet(owned)), facts))
+}
+
+/// What the rules that step down saw when they last moved something.
+#[derive(Clone, Copy)]
+pub(crate) struct LastSteps<'a> {
+    rise: Option<&'a Fired>,
+    exposure: Option<&'a Fired>,
+}
+
+impl<'a> LastSteps<'a> {
+    pub(crate) fn of(ledger: &'a Ledger) -> Self {
+        Self { rise: ledger.fired(&DRAWDOWN_RISE), exposure: ledger.fired(&EXPOSURE) }
+    }
+
+    /// When `[drawdown-rise]` last moved something.
+    pub(crate) fn rise_at(&self) -> Option<Time> {
+        self.rise.map(|fired| fired.at)
+    }
+
+    /// When too much exposure last moved something, alone or together with a rise of the drawdown.
+    pub(crate) fn exposed_at(&self) -> Option<Time> {
+        let exposed = |fired: &&Fired| fired.facts.iter().any(|fact| fact.what == EXPOSURE_PCT);
+        let either = self.exposure.into_iter().chain(self.rise);
+        either.filter(exposed).map(|fired| fired.at).max()
+    }
 }
 
 /// What a rule wants, and why.
@@ -77,7 +102,7 @@ fn drawdown_rise(view: &View<'_>) -> Option<Step> {
 
 /// The drawdown at the last step or the lowest after it; nothing before the first step.
 fn drawdown_to_rise_from(view: &View<'_>) -> Fraction {
-    match view.ledger.fired(&DRAWDOWN_RISE) {
+    match view.last.rise {
         Some(fired) => {
             let [at_step, since] = [fired.fraction(DRAWDOWN), view.memory.lowest_drawdown.value];
             at_step.into_iter().chain(since).min().unwrap_or(Fraction::ZERO)
@@ -86,17 +111,12 @@ fn drawdown_to_rise_from(view: &View<'_>) -> Fraction {
     }
 }
 
-/// When `[drawdown-rise]` last moved something.
-pub(crate) fn last_rise(ledger: &Ledger) -> Option<Time> {
-    ledger.fired(&DRAWDOWN_RISE).map(|fired| fired.at)
-}
-
 /// `[exposure]`: too much exposure for what is left; once, until it was low again.
 fn exposure(view: &View<'_>) -> Option<Step> {
     let rule = &view.policy.exposure;
     let facts = too_much_exposure(view)?;
     let was_low = view.memory.lowest_exposure.value.is_some_and(|lowest| lowest < rule.armed_below_pct);
-    let armed = last_exposed(view.ledger).is_none() || was_low;
+    let armed = view.last.exposed_at().is_none() || was_low;
     let owned = view.ledger.owned.limits;
     armed.then(|| Step {
         limits: Limits {
@@ -106,15 +126,6 @@ fn exposure(view: &View<'_>) -> Option<Step> {
         },
         facts,
     })
-}
-
-/// When too much exposure last moved something, alone or together with a rise of the drawdown.
-pub(crate) fn last_exposed(ledger: &Ledger) -> Option<Time> {
-    let by = |rule: &RuleId| {
-        let fired = ledger.fired(rule)?;
-        fired.facts.iter().any(|fact| fact.what == EXPOSURE_PCT).then_some(fired.at)
-    };
-    by(&EXPOSURE).max(by(&DRAWDOWN_RISE))
 }
 
 fn too_much_exposure(view: &View<'_>) -> Option<Vec<Fact>> {
@@ -131,8 +142,11 @@ fn too_much_exposure(view: &View<'_>) -> Option<Vec<Fact>> {
 
 /// `[recovery]`: all is well, so limits go back a step; not while a reason to tighten stands.
 pub(crate) fn recovery(view: &View<'_>) -> Option<Proposal> {
-    let owned = view.ledger.owned.limits;
-    let step = one_step_back(owned, view.base.limits, view.policy.recovery.factor);
+    let (owned, base) = (view.ledger.owned.limits, view.base.limits);
+    if owned == base {
+        return None;
+    }
+    let step = one_step_back(owned, base, view.policy.recovery.factor);
     let threatened = || view.memory.ess_state.is_some_and(escalated) || too_much_exposure(view).is_some();
     if step == owned || threatened() {
         return None;

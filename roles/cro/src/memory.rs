@@ -2,13 +2,13 @@
 //! moved something, stands in the ledger.
 
 use proto::event::{EssState, Snapshot};
-use proto::ledger::Ledger;
 use proto::number::Fraction;
 use proto::time::Time;
 use serde::{Deserialize, Serialize};
 
+use crate::exposure_pct;
+use crate::limits::LastSteps;
 use crate::policy::Policy;
-use crate::{exposure_pct, limits};
 
 /// What the CRO has observed of a portfolio.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,9 +38,15 @@ pub(crate) struct Lowest {
 }
 
 impl Memory {
-    pub(crate) fn see_snapshot(&mut self, policy: &Policy, now: Time, ledger: &Ledger, snapshot: &Snapshot) {
-        self.lowest_drawdown.see(limits::last_rise(ledger), Some(snapshot.drawdown_pct));
-        self.lowest_exposure.see(limits::last_exposed(ledger), exposure_pct(snapshot));
+    pub(crate) fn see_snapshot(
+        &mut self,
+        policy: &Policy,
+        now: Time,
+        last: LastSteps<'_>,
+        snapshot: &Snapshot,
+    ) {
+        self.lowest_drawdown.see(last.rise_at(), Some(snapshot.drawdown_pct));
+        self.lowest_exposure.see(last.exposed_at(), exposure_pct(snapshot));
         self.worst_drawdown = snapshot.max_drawdown_pct.or(self.worst_drawdown);
         self.see_calm(policy, now, snapshot.drawdown_pct);
         self.seen_at = Some(now);
