@@ -1,7 +1,8 @@
 //! Which portfolio's timer is next. Most events put a timer off, so a portfolio is not listed anew each time that its due
 //! time moves: it stands under a time that is never later than that, and is looked at when this comes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use proto::id::PortfolioId;
 use proto::time::Time;
@@ -9,23 +10,24 @@ use proto::time::Time;
 /// The portfolios whose timers will be due, each under one time at most.
 #[derive(Debug, Default)]
 pub(crate) struct Agenda {
-    order: BTreeSet<(Time, PortfolioId)>,
-    listed: BTreeMap<PortfolioId, Time>,
+    /// The earliest first. What a portfolio is not listed under any more is passed over when its time comes.
+    order: BinaryHeap<Reverse<(Time, PortfolioId)>>,
+    /// What each portfolio is listed under, while it is.
+    listed: BTreeMap<PortfolioId, Option<Time>>,
 }
 
 impl Agenda {
     /// The portfolio's timer is due then; what it is listed under stays where that is no later.
     pub(crate) fn note(&mut self, portfolio: &PortfolioId, due: Option<Time>) {
         let Some(due) = due else { return };
-        let listed = self.listed.get(portfolio).copied();
-        if listed.is_some_and(|listed| listed <= due) {
-            return;
+        match self.listed.get_mut(portfolio) {
+            Some(Some(listed)) if *listed <= due => return,
+            Some(listed) => *listed = Some(due),
+            None => {
+                self.listed.insert(portfolio.clone(), Some(due));
+            }
         }
-        if let Some(listed) = listed {
-            self.order.remove(&(listed, portfolio.clone()));
-        }
-        self.order.insert((due, portfolio.clone()));
-        self.listed.insert(portfolio.clone(), due);
+        self.order.push(Reverse((due, portfolio.clone())));
     }
 
     /// The timer that is due first, if it is due by then. `due` says when a portfolio's timer is due by now.
@@ -35,9 +37,12 @@ impl Agenda {
         due: impl Fn(&PortfolioId) -> Option<Time>,
     ) -> Option<(Time, PortfolioId)> {
         // A portfolio comes up again only under a later time, so this ends.
-        while self.order.first().is_some_and(|(listed, _)| *listed <= until) {
-            let (listed, portfolio) = self.order.pop_first()?;
-            self.listed.remove(&portfolio);
+        while self.order.peek().is_some_and(|Reverse((listed, _))| *listed <= until) {
+            let Reverse((listed, portfolio)) = self.order.pop()?;
+            let stands = self.listed.get_mut(&portfolio).and_then(|under| under.take_if(|at| *at == listed));
+            if stands.is_none() {
+                continue;
+            }
             let due = due(&portfolio);
             if due == Some(listed) {
                 return Some((listed, portfolio));

@@ -73,7 +73,7 @@ fn compare(args: &Diff, shell: &Shell) -> Result<Outcome> {
     let page = args.html.as_deref().map(Draft::of).transpose()?;
     let mut courses = page.is_some().then(<(Courses, Courses)>::default);
     let mut comparison = Comparison::default();
-    let bar = progress::bar(input.expected);
+    let mut bar = progress::bar(input.expected);
     for event in input.by_ref() {
         let event = event?;
         let (ruled_a, ruled_b) = (model_a.tell(event.clone())?, model_b.tell(event.clone())?);
@@ -82,9 +82,9 @@ fn compare(args: &Diff, shell: &Shell) -> Result<Outcome> {
             b.told(&event, &ruled_b);
         }
         comparison.told(&event, &ruled_a, &ruled_b);
-        bar.inc(1);
+        bar.step();
     }
-    bar.finish_and_clear();
+    bar.finish();
     let outcome = Outcome { differences: comparison.close(), timers_left_out: input.timers_left_out };
     if let (Some(mut page), Some((courses_a, courses_b))) = (page, courses) {
         let (name_a, name_b) = (policy::name(Some(a)), policy::name(Some(b)));

@@ -37,14 +37,14 @@ pub(crate) fn run(args: &Export, shell: &Shell, out: &mut impl Write) -> Result<
     let mut file = GzEncoder::new(Draft::of(&args.out)?, Compression::default());
     let writing = || format!("writing {}", args.out.display());
     header.write(&mut file).with_context(writing)?;
-    let bar = progress::bar(records.expected());
+    let mut bar = progress::bar(records.expected());
     for record in records {
         let record = record?;
         Entry::of(&record).write(&mut file).with_context(writing)?;
         exported.count(record.sequence);
-        bar.inc(1);
+        bar.step();
     }
-    bar.finish_and_clear();
+    bar.finish();
     file.finish().with_context(writing)?.finish()?;
     exported.tell(args, out)
 }

@@ -10,6 +10,7 @@ use replay::Synthetic;
 
 use crate::args::{Connection, Events, Limits, MadeUp};
 use crate::message;
+use crate::progress::STRIDE;
 use crate::records::{About, Record, Records};
 use crate::shell::Shell;
 
@@ -17,6 +18,8 @@ use crate::shell::Shell;
 pub(crate) struct Input<'a> {
     from: From<'a>,
     shell: &'a Shell,
+    /// How many events were read.
+    read: u64,
     /// How many events there will be, where that is known.
     pub(crate) expected: Option<u64>,
     /// How many timers of the source were left out.
@@ -50,11 +53,14 @@ impl<'a> Input<'a> {
             From::Records(records) => records.expected(),
             From::MadeUp(_) => events.synthetic,
         };
-        Ok(Self { from, shell, expected, timers_left_out: 0 })
+        Ok(Self { from, shell, read: 0, expected, timers_left_out: 0 })
     }
 
     fn read(&mut self) -> Result<Option<Event>> {
-        self.shell.go_on()?;
+        if self.read.is_multiple_of(STRIDE) {
+            self.shell.go_on()?;
+        }
+        self.read += 1;
         let records = match &mut self.from {
             From::MadeUp(events) => return Ok(events.next()),
             From::Records(records) => records,

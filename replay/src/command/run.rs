@@ -64,7 +64,7 @@ fn play(args: &Run, shell: &Shell) -> Result<Outcome> {
     let mut written = args.rulings.as_deref().map(Draft::of).transpose()?;
     let page = args.html.as_deref().map(Draft::of).transpose()?;
     let (mut tallies, mut courses) = (Tallies::default(), page.is_some().then(Courses::default));
-    let bar = progress::bar(input.expected);
+    let mut bar = progress::bar(input.expected);
     for event in input.by_ref() {
         let event = event?;
         if written.is_none() && courses.is_none() {
@@ -79,9 +79,9 @@ fn play(args: &Run, shell: &Shell) -> Result<Outcome> {
             courses.iter_mut().for_each(|courses| courses.told(&event, &rulings));
             tallies.told(&event, &rulings);
         }
-        bar.inc(1);
+        bar.step();
     }
-    bar.finish_and_clear();
+    bar.finish();
     written.map(Draft::finish).transpose()?;
     let outcome = Outcome { portfolios: tallies.close(), timers_left_out: input.timers_left_out };
     if let (Some(mut page), Some(courses)) = (page, courses) {

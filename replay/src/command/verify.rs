@@ -47,14 +47,14 @@ fn verify(args: &Verify, shell: &Shell) -> Result<Verified> {
         verifier = verifier.trimmed();
     }
     let mut records = open(args, shell)?;
-    let bar = progress::bar(records.expected());
+    let mut bar = progress::bar(records.expected());
     while let Some(record) = records.next().transpose()? {
         shell.go_on()?;
         let checked = verifier.check(&record.bytes).map_err(|rejected| explained(&record.bytes, rejected));
         checked.with_context(|| records.place(&record))?;
-        bar.inc(1);
+        bar.step();
     }
-    bar.finish_and_clear();
+    bar.finish();
     Ok(verifier.verified())
 }
 
