@@ -27,6 +27,10 @@ use replay::BadPolicy;
 use args::{Cli, Command};
 use shell::Shell;
 
+/// A replay asks for memory a dozen times an event, in small pieces that live as long as the event.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The exit code for arguments or a policy that cannot be used, as of every other binary of the mesh (`EX_USAGE`).
 const BAD_CONFIGURATION: u8 = 64;
 
