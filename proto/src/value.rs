@@ -153,7 +153,7 @@ pub struct EssThresholds {
 }
 
 /// Symbols that may be traded, in order of preference, and those that may only be reduced. Fewer active is tighter.
-/// Shared where it stands in values: it is long, is handed on again and again, and seldom changes.
+// Shared where it stands in values: it is long, is handed on again and again, and seldom changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Universe {
