@@ -1,6 +1,6 @@
 //! Verification: rulings are checked as they were stored, one after another, against all that they have to obey.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use court::{Breach, Matter};
 use proto::case::{Brief, ReviewCase, Statement, Verdict, Veto};
@@ -105,7 +105,7 @@ struct End {
     chain: Chain,
     ledger: Ledger,
     /// Every command and timer that was ruled: a ledger remembers the latest only.
-    ruled: HashSet<EventId>,
+    ruled: BTreeSet<EventId>,
 }
 
 impl Verifier {
