@@ -1,6 +1,6 @@
 # What can be done here; `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test cluster torture planted mutants lint fuzz k8s-check servers
+.PHONY: help run test cluster torture planted planted-simulator mutants lint fuzz k8s-check servers
 
 # Arguments for `make run`, such as ARGS="--feed none --logs all".
 ARGS ?=
@@ -19,7 +19,7 @@ PURE ?= court supervisor cro ceo cio cfo researcher
 MUTANTS ?=
 
 help: ## List what can be done
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: servers ## Start a whole mesh on this machine, with a demo day (ARGS="--help" lists options)
 	cargo build --locked --workspace --bins
@@ -47,6 +47,9 @@ planted: servers ## Does the torture test find planted bugs, each within twenty 
 	cp target/debug/federation-arbiter target/debug/federation-gateway target/planted/
 	cargo build --locked --workspace --bins
 	cargo test --locked -p federation-tests --test torture -- --lanes $(LANES) --bins $(CURDIR)/target/planted --find $(BUGS)
+
+planted-simulator: ## Does the simulator find every planted bug, each within 2,000 seeds? (minutes; prints the seeds it took)
+	cargo test --locked -p federation-tests --features planted --test simulator -- planted --nocapture
 
 mutants: ## Change the pure core line by line: do its tests notice? (hours; results in target/mutants.out)
 	command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants

@@ -262,3 +262,32 @@ fn log(ruling: &Ruling) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::event::Body;
+    use proto::id::EntryId;
+    use proto::testing::{self, MONDAY};
+
+    use super::*;
+
+    #[test]
+    fn what_a_ledger_has_forgotten_is_known_by_where_it_stood() {
+        let standing =
+            Standing { ledger: Some(testing::ledger()), ruled: Sequence(7), ..Standing::default() };
+        let timer = Event::clock_due(&PortfolioId::main(), MONDAY);
+        let entry = EntryId { millis: 1, number: 0 };
+        let source = Source::Redis { stream: "snapshots".to_owned(), entry, through: entry };
+        let snapshot = Event { source, ..testing::event(MONDAY, Body::Snapshot(testing::snapshot())) };
+        for (sequence, event, expected) in [
+            (6, &timer, true),
+            (7, &timer, true),
+            (8, &timer, false),
+            // An entry is known by its stream's position, which no ledger forgets.
+            (7, &snapshot, false),
+        ] {
+            let ruled = standing.has_ruled(Sequence(sequence), event);
+            assert_eq!(ruled, expected, "{:?} at {sequence}", event.kind());
+        }
+    }
+}

@@ -100,18 +100,6 @@ pub(crate) fn live_all(kind: Kind, seeds: &[u64]) -> Lived {
     lived
 }
 
-/// How many seeds of each kind a planted bug may live through.
-#[cfg(feature = "planted")]
-const CAUGHT_WITHIN: u64 = 2_000;
-
-/// The first seed that is not sound with this bug in the code, of either kind of life, and why it is not.
-#[cfg(feature = "planted")]
-pub(crate) fn until_caught(bug: mesh::planted::Bug) -> Option<(u64, Kind, Wrong)> {
-    let _planted = mesh::planted::plant(bug);
-    let lives = (1..=CAUGHT_WITHIN).flat_map(|seed| [(seed, Kind::Mesh), (seed, Kind::Bridge)]);
-    lives.into_iter().find_map(|(seed, kind)| Some((seed, kind, kind.live(seed).verdict.err()?)))
-}
-
 impl Lived {
     pub(crate) fn expect_sound(&self) {
         let line = |(seed, wrong): &(u64, Wrong)| self.kind.line(*seed, wrong);
