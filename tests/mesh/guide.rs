@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use local::Mesh;
 use proto::decision::{Decision, DecisionType, Payload};
 use serde::Deserialize;
@@ -153,7 +153,7 @@ async fn every_type_of_decision(world: &mut World) -> Result<()> {
 /// The backend's receipts are shown with the decisions, and one that it does not take is told of.
 async fn receipts_are_seen(world: &mut World, told: &[Told], handled: &[Handled]) -> Result<()> {
     for (told, Handled { receipts, .. }) in told.iter().zip(handled) {
-        let [receipt] = receipts.as_slice() else { panic!("not one receipt: {receipts:?}") };
+        let [receipt] = receipts.as_slice() else { bail!("not one receipt: {receipts:?}") };
         assert_eq!(receipt["decision_id"], json!(told.decision.decision_id));
         world.publish(RECEIPT, receipt).await?;
     }
