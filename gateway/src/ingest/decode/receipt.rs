@@ -44,12 +44,12 @@ fn text_as<T>(
 fn effective(fields: &mut Fields<'_>) -> Option<Map<String, Value>> {
     let (name, value) = fields.find(&["effective"])?;
     let parsed = value.as_str().and_then(|text| json::parse(text).ok());
-    let Some(Value::Object(object)) = parsed.or_else(|| Some(value.clone())) else {
+    let held = parsed.unwrap_or_else(|| value.clone());
+    let (bytes, depth) = (held.to_string().len(), depth(&held));
+    let Value::Object(object) = held else {
         fields.fault(Fault::new(Reason::MistypedField, name, shown(value), "a JSON object"));
         return None;
     };
-    let bytes = Value::Object(object.clone()).to_string().len();
-    let depth = 1 + object.values().map(depth).max().unwrap_or(0);
     if bytes > Receipt::MAX_EFFECTIVE_BYTES || depth > Receipt::MAX_EFFECTIVE_DEPTH {
         let seen = format!("{bytes} bytes, {depth} deep");
         let (bytes, depth) = (Receipt::MAX_EFFECTIVE_BYTES, Receipt::MAX_EFFECTIVE_DEPTH);
