@@ -7,6 +7,7 @@ pub mod decode;
 pub mod letter;
 pub mod plan;
 mod publish;
+pub mod reading;
 mod receipts;
 mod standing;
 pub mod upstream;
@@ -20,6 +21,7 @@ use mesh::Node;
 use mesh::admin::Condition;
 use mesh::backoff::Backoff;
 use mesh::crash::{self, Step};
+use mesh::planted::{self, Bug};
 use mesh::streams::MeshConfig;
 use proto::id::EntryId;
 use proto::time::{Period, Time};
@@ -27,6 +29,7 @@ use tracing::{error, info, warn};
 
 use self::decode::{Age, Decoded, Defect, decode};
 use self::publish::Publisher;
+use self::reading::{Reading, Removed};
 use self::standing::{Anchors, Lost, MadeAnew, Standing, standing, still};
 use self::upstream::{BATCH, Batch, Start, Upstream};
 use crate::backend::Backend;
@@ -61,7 +64,7 @@ pub struct Ingest {
 struct SessionState {
     upstream: Box<dyn Upstream>,
     publisher: Publisher,
-    after: EntryId,
+    reading: Reading,
     /// The EVENTS that it is given to.
     events: String,
     /// How often NATS had been connected to when the position was read back.
@@ -110,32 +113,30 @@ impl Ingest {
     async fn session(&self, anchors: &mut Anchors, backoff: &mut Backoff) -> anyhow::Result<()> {
         let mut session = self.begin(anchors).await?;
         self.ready.hold();
-        let mut behind = false;
         loop {
-            if behind {
-                let extent = session.upstream.extent().await?;
-                self.note_gap(session.after, extent.and_then(|extent| extent.gap_after(session.after)));
-            }
             let batch = tokio::select! {
                 biased;
                 () = self.node.shutdown.requested() => return Ok(()),
-                batch = session.upstream.read(session.after) => batch?,
+                batch = session.upstream.read(session.reading.after) => batch?,
             };
             let same = self.node.nats.broker.connects() == session.connects;
             ensure!(same, "NATS was connected to anew, and may have lost what it had");
-            if !batch.entries.is_empty() {
+            let (brought, now) = (batch.entries.len(), batch.now);
+            let mut reading = session.reading;
+            if brought > 0 {
                 still(&self.node.nats, &session.events).await?;
-            }
-            behind = batch.entries.len() == BATCH;
-            let now = batch.now;
-            if !batch.entries.is_empty() {
                 crash::at(Step::EntriesRead);
+                let ids: Vec<EntryId> = batch.entries.iter().map(|entry| entry.id).collect();
+                let extent = session.upstream.extent().await?;
+                let removed = reading.took(&ids, extent);
+                self.note_removed(removed.filter(|_| !planted::is(Bug::TrimmedIsTakenForRead)));
             }
             let taken = self.take(&mut session, batch).await;
             anchors.clone_from(&session.publisher.anchors);
             taken?;
-            self.note_ahead(session.after, now);
-            if !behind {
+            session.reading = reading;
+            self.note_ahead(session.reading.after, now);
+            if brought < BATCH {
                 self.view.note_feed(self.feed.kind, Trouble::Lost, None);
             }
             backoff.reset();
@@ -166,7 +167,8 @@ impl Ingest {
             anchors: if standing.lost.is_some() { Anchors::default() } else { anchors.clone() },
             newest: Mutex::default(),
         };
-        Ok(SessionState { upstream, publisher, after: start.after, events, connects })
+        let reading = Reading::begin(start.after, extent);
+        Ok(SessionState { upstream, publisher, reading, events, connects })
     }
 
     fn note_start(&self, standing: &Standing, start: &Start) {
@@ -186,12 +188,14 @@ impl Ingest {
             let told = format!("{what} that were stored: they are read again from {stream}");
             self.view.note_feed(self.feed.kind, Trouble::Lost, Some(told));
         }
-        self.note_gap(*after, *gap_before);
+        self.note_removed(gap_before.map(|before| Removed { entries: None, before }));
         info!(stream, %after, "reading");
     }
 
     async fn take(&self, session: &mut SessionState, batch: Batch) -> anyhow::Result<()> {
-        let Some(last) = batch.entries.last().map(|entry| entry.id) else { return Ok(()) };
+        if batch.entries.is_empty() {
+            return Ok(());
+        }
         let age = Age {
             now: batch.now,
             max_event_age: self.options.max_event_age,
@@ -212,10 +216,9 @@ impl Ingest {
             |read: &Result<Decoded, _>| read.as_ref().is_ok_and(|read| read.portfolio.is_none());
         let anybody = read.iter().any(|(_, read)| for_everybody(read));
         let known = if anybody { self.view.known() } else { BTreeSet::new() };
-        let plan = plan::plan(&self.feed, session.after, &known, &read);
+        let plan = plan::plan(&self.feed, session.reading.after, &known, &read);
         session.publisher.publish(session.upstream.as_mut(), plan).await?;
         crash::at(Step::EntriesStored);
-        session.after = last;
         Ok(())
     }
 
@@ -227,11 +230,14 @@ impl Ingest {
         }
     }
 
-    fn note_gap(&self, after: EntryId, gap_before: Option<EntryId>) {
-        if let Some(oldest) = gap_before {
-            error!(stream = self.feed.stream, %after, %oldest, "upstream gap: entries may have been trimmed unread");
-            self.count_gap(GapKind::Trimmed);
+    fn note_removed(&self, removed: Option<Removed>) {
+        let Some(Removed { entries, before }) = removed else { return };
+        let stream = &self.feed.stream;
+        match entries {
+            Some(entries) => error!(stream, entries, %before, "upstream gap: entries were trimmed unread"),
+            None => error!(stream, %before, "upstream gap: entries may have been trimmed unread"),
         }
+        self.count_gap(GapKind::Trimmed);
     }
 
     fn count_gap(&self, kind: GapKind) {

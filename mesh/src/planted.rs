@@ -32,6 +32,8 @@ pub enum Bug {
     PositionKeptInMemory,
     /// A reader goes on after what the broker has, not after what it read itself.
     PositionOfTheBroker,
+    /// What the backend trimmed between two reads is taken for read.
+    TrimmedIsTakenForRead,
     /// An append without an answer is taken for done.
     UnclearIsWon,
     /// The backend is told of void rulings too.
@@ -42,7 +44,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::AbsenceIsConsent,
         Self::AnnouncedBeforeRuled,
         Self::DuplicatesByMessageIdOnly,
@@ -56,6 +58,7 @@ impl Bug {
         Self::NothingLeftOutIsAnnounced,
         Self::PositionKeptInMemory,
         Self::PositionOfTheBroker,
+        Self::TrimmedIsTakenForRead,
         Self::UnclearIsWon,
         Self::VoidIsTold,
         Self::WatermarkIsTheHighest,

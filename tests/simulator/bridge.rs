@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::gateway::metrics::Metrics;
 use clap::Parser as _;
 use mesh::clock::Clock;
 use mesh::lease::Leasing;
@@ -20,7 +21,7 @@ use tokio::time::{Instant, sleep};
 
 use self::backend::Desk;
 use self::gateway::Gateway;
-use self::judge::entries_and_decisions;
+use self::judge::{entries_and_decisions, trimmed_entries_are_noticed};
 use crate::broker::faults::Faults as BusFaults;
 use crate::broker::{Bus, Link};
 use crate::judge::{Judge, Wrong};
@@ -69,6 +70,8 @@ struct Life {
     started: u64,
     failed: Option<String>,
     lost: BTreeSet<Stream>,
+    /// Of all gateways together.
+    metrics: Metrics,
 }
 
 #[derive(clap::Parser)]
@@ -81,7 +84,7 @@ impl Plan {
     fn drawn(random: &mut Random) -> Self {
         let mut often = |most: u64| if random.chance(400) { random.between(1, most) } else { 0 };
         let (kills, cuts, elections) = (often(200), often(200), often(60));
-        let (breakdowns, saves, trims, deletions) = (often(100), often(300), often(60), often(40));
+        let (breakdowns, saves, trims, deletions) = (often(100), often(300), often(200), often(40));
         let rivals = random.chance(125);
         let replicas = if rivals { 3 } else { *random.pick(&[1, 3]) };
         // A single server can lose what it had not written to disk yet; of several, the others have it.
@@ -146,6 +149,7 @@ impl Life {
             started: 0,
             failed: None,
             lost: BTreeSet::new(),
+            metrics: Metrics::default(),
         }
     }
 
@@ -178,7 +182,9 @@ impl Life {
         judge.forgive_what_the_broker_lost(self.lost.clone());
         let verdict = self.settle(&mut judge).await;
         let verdict = match (verdict, self.stop().await) {
-            (Ok(()), Ok(())) => judge.judge(),
+            (Ok(()), Ok(())) => {
+                judge.judge().and_then(|()| trimmed_entries_are_noticed(&bus, &self.redis, &self.metrics))
+            }
             (Err(wrong), _) | (Ok(()), Err(wrong)) => Err(wrong),
         };
         let state = bus.state();
@@ -195,7 +201,8 @@ impl Life {
     fn start_gateway(&mut self) -> Gateway {
         self.started += 1;
         let name = format!("gateway-{}", self.started);
-        Gateway::start(&self.habitat, &self.redis, name, self.plan.gateway_leases)
+        let metrics = self.metrics.clone();
+        Gateway::start(&self.habitat, &self.redis, name, self.plan.gateway_leases, metrics)
     }
 
     /// Something happens to a process, a connection or the broker; or nothing.

@@ -35,6 +35,10 @@ pub struct Extent {
     pub first: Option<EntryId>,
     /// The latest entry that there ever was.
     pub last_generated: EntryId,
+    /// How many there are.
+    pub length: u64,
+    /// How many there ever were; a Redis before 7.0 does not say.
+    pub added: Option<u64>,
 }
 
 /// What a read brought.
@@ -80,9 +84,10 @@ impl Start {
 }
 
 impl Extent {
-    /// The oldest entry there is, where entries after `after` may have been trimmed unread.
+    /// The oldest entry there is, where entries after `after` may have been trimmed unread; the latest there ever was,
+    /// where all of them are gone.
     pub fn gap_after(self, after: EntryId) -> Option<EntryId> {
-        self.first.filter(|first| *first > after)
+        Some(self.first.unwrap_or(self.last_generated)).filter(|first| *first > after)
     }
 }
 
@@ -105,7 +110,8 @@ mod tests {
     }
 
     fn extent(first: &str, last_generated: &str) -> Option<Extent> {
-        Some(Extent { first: Some(id(first)), last_generated: id(last_generated) })
+        let (first, last_generated) = (Some(id(first)), id(last_generated));
+        Some(Extent { first, last_generated, length: 1, added: Some(1) })
     }
 
     #[test]
@@ -138,6 +144,15 @@ mod tests {
             start,
             Start { after: id("50000-1"), rolled_back: false, gap_before: Some(id("60000-0")) }
         );
+    }
+
+    #[test]
+    fn a_stream_that_is_empty_by_now_is_a_gap_where_more_came_than_was_read() {
+        let emptied =
+            |last: &str| extent(last, last).map(|extent| Extent { first: None, length: 0, ..extent });
+        let gap = |last| Start::of(Some(id("50000-1")), None, emptied(last), NOW, AGE).gap_before;
+        assert_eq!(gap("60000-0"), Some(id("60000-0")));
+        assert_eq!(gap("50000-1"), None);
     }
 
     #[test]

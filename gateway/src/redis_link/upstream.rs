@@ -84,16 +84,15 @@ impl RedisUpstream {
         }
         let info: BTreeMap<String, Value> =
             redis::cmd("XINFO").arg("STREAM").arg(&self.stream).query_async(&mut self.plain).await?;
-        let last = info.get("last-generated-id").context("XINFO STREAM without last-generated-id")?;
-        let last_generated = String::from_redis_value_ref(last)?.parse()?;
-        Ok(Some(Extent { first: self.first().await?, last_generated }))
-    }
-
-    async fn first(&mut self) -> Result<Option<EntryId>> {
-        let mut command = redis::cmd("XRANGE");
-        command.arg(&self.stream).arg("-").arg("+").arg("COUNT").arg(1);
-        let entries: RawEntries = command.query_async(&mut self.plain).await?;
-        entries.first().map(|(id, _)| id.parse().context("an entry id")).transpose()
+        let field = |name| info.get(name).with_context(|| format!("XINFO STREAM without {name}"));
+        let last_generated = String::from_redis_value_ref(field("last-generated-id")?)?.parse()?;
+        let first = match field("first-entry")? {
+            Value::Nil => None,
+            entry => Some(<(String, Value)>::from_redis_value_ref(entry)?.0.parse().context("an entry id")?),
+        };
+        let length = u64::from_redis_value_ref(field("length")?)?;
+        let added = info.get("entries-added").map(u64::from_redis_value_ref).transpose()?;
+        Ok(Some(Extent { first, last_generated, length, added }))
     }
 
     async fn add_letter(&mut self, letter: &Letter) -> Result<()> {

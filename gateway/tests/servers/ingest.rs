@@ -126,6 +126,30 @@ async fn a_trimmed_stream_and_an_evicting_redis_are_noticed() -> Result<()> {
     .await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_trimmed_between_two_reads_is_noticed() -> Result<()> {
+    let mut world = World::start().await?;
+    world.xadd(SNAPSHOT, &snapshot("alpha", 0.01)).await?;
+    world.messages_when(Stream::Events, 1).await?;
+    let (stream, mut at_once) = (format!("quantum:stream:{SNAPSHOT}"), redis::pipe());
+    at_once.atomic();
+    for _ in 0..3 {
+        at_once.cmd("XADD").arg(&stream).arg("*");
+        at_once.arg(&["event_type", SNAPSHOT, "payload", &snapshot("alpha", 0.02)]).ignore();
+    }
+    at_once.cmd("XTRIM").arg(&stream).arg("MAXLEN").arg(1).ignore();
+    let _: () = at_once.query_async(&mut world.redis).await?;
+    world.messages_when(Stream::Events, 2).await?;
+    // What is trimmed after it was read is no gap: the stream goes on, an entry at a time.
+    for count in 3..6 {
+        let again = world.xadd(SNAPSHOT, &snapshot("alpha", 0.01)).await?;
+        world.messages_when(Stream::Events, count).await?;
+        let trim = redis::cmd("XTRIM").arg(&stream).arg("MINID").arg(again).to_owned();
+        let _: u64 = trim.query_async(&mut world.redis).await?;
+    }
+    told(&world, r#"event_type="portfolio.snapshot_updated",kind="trimmed"} 1\n"#, "").await
+}
+
 /// Waits until `/metrics` has this line and `/health` says this.
 async fn told(world: &World, metric: &str, health: &str) -> Result<()> {
     wait_for(&format!("{metric} and {health:?}"), || async {

@@ -38,11 +38,17 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    pub(super) fn start(habitat: &Habitat, redis: &FakeRedis, name: String, leases: Leasing) -> Self {
+    pub(super) fn start(
+        habitat: &Habitat,
+        redis: &FakeRedis,
+        name: String,
+        leases: Leasing,
+        metrics: Metrics,
+    ) -> Self {
         let link = habitat.bus.link(&name);
         let node = habitat.node("gateway", &link);
         habitat.bus.note(&format!("start {name}"));
-        let main = tokio::spawn(work(node.clone(), Arc::new(redis.clone()), leases));
+        let main = tokio::spawn(work(node.clone(), Arc::new(redis.clone()), leases, metrics));
         Self { name, link, node, main }
     }
 
@@ -73,7 +79,7 @@ impl Gateway {
     }
 }
 
-async fn work(node: Node, backend: Arc<dyn Backend>, leases: Leasing) -> Result<()> {
+async fn work(node: Node, backend: Arc<dyn Backend>, leases: Leasing, metrics: Metrics) -> Result<()> {
     let config = check(&node.nats).await?;
     let view = view::follow::watch(&node, &config).await?;
     let roster = Roster::watch(&node.nats, &config, &node.shutdown).await?;
@@ -81,7 +87,7 @@ async fn work(node: Node, backend: Arc<dyn Backend>, leases: Leasing) -> Result<
     let status = Arc::new(Status { view, census, roster, patience: Vec::new() });
     let (ingest, emit) = (Lease::named("ingest"), Lease::named("emit"));
     let group = Group { name: "gateway", leases: [ingest.clone(), emit].into() };
-    let bridge = Bridge { node: node.clone(), backend, config: config.clone(), status };
+    let bridge = Bridge { node: node.clone(), backend, config: config.clone(), status, metrics };
     lease::share(&node, &config, group, leases, move |lease, shutdown| {
         if *lease == ingest { bridge.ingest(shutdown).boxed() } else { bridge.emit(shutdown).boxed() }
     });
@@ -95,11 +101,12 @@ struct Bridge {
     backend: Arc<dyn Backend>,
     config: MeshConfig,
     status: Arc<Status>,
+    metrics: Metrics,
 }
 
 impl Bridge {
     fn ingest(&self, shutdown: Shutdown) -> impl Future<Output = Result<()>> + use<> {
-        let (keys, metrics) = (Keys::default(), Metrics::default());
+        let (keys, metrics) = (Keys::default(), self.metrics.clone());
         let options = ingest::Options {
             max_event_age: Period::from_secs(60),
             max_skew: Period::from_secs(60),
@@ -120,6 +127,6 @@ impl Bridge {
         let options = emit::Options { keys: Keys::default(), document_ttl: Duration::from_secs(90) };
         let node = Node { shutdown, ..self.node.clone() };
         let (config, status) = (self.config.clone(), self.status.clone());
-        Emit::new(options, self.backend.clone(), node, config, status, Metrics::default()).run()
+        Emit::new(options, self.backend.clone(), node, config, status, self.metrics.clone()).run()
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateway::keys::DECISION_MADE;
+use gateway::feed::FeedKind;
+use gateway::keys::{DECISION_MADE, Keys};
+use gateway::metrics::{Gap, GapKind, Metrics};
 use proto::chain::Chain;
 use proto::decision::Decision;
 use proto::event::{Event, Source};
@@ -49,6 +51,28 @@ pub(super) fn entries_and_decisions(bus: &Bus, redis: &FakeRedis, log_lost: bool
     }
     past.iter().try_for_each(|history| decisions_are_told(&made, history, false))?;
     decisions_are_told(&made, &last, true)
+}
+
+/// An entry that was trimmed unread, from a stream of which one before it was read, is counted as a gap.
+pub(super) fn trimmed_entries_are_noticed(
+    bus: &Bus,
+    redis: &FakeRedis,
+    metrics: &Metrics,
+) -> Result<(), Wrong> {
+    let (events, letters) = ended(bus);
+    let read: BTreeSet<&Entry> = events.union(&letters).collect();
+    let trimmed = redis.trimmed();
+    for kind in FeedKind::ALL {
+        let (event_type, stream) = (kind.event_type(), Keys::default().stream(kind.event_type()));
+        let first = read.iter().find(|(of, _)| *of == stream);
+        let unread =
+            trimmed.iter().find(|entry| entry.0 == stream && !read.contains(entry) && first < Some(entry));
+        let gap = Gap { event_type, kind: GapKind::Trimmed.as_str() };
+        if let Some((_, id)) = unread.filter(|_| metrics.upstream_gaps.get_or_create(&gap).get() == 0) {
+            return Err(Wrong(format!("entry {id} of {stream} was trimmed unread, and nobody noticed")));
+        }
+    }
+    Ok(())
 }
 
 /// The entries that are events, and those that are letters.

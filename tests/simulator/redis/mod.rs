@@ -7,7 +7,7 @@ mod faults;
 mod link;
 mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mesh::clock::Clock;
@@ -46,6 +46,8 @@ struct Server {
     past: Vec<Store>,
     /// Entries that it once had are gone, read or not.
     has_lost: bool,
+    /// Those of them that were trimmed; none is known once there are others.
+    trimmed: Option<BTreeSet<(String, EntryId)>>,
     weather: Weather,
 }
 
@@ -59,6 +61,7 @@ impl FakeRedis {
             lives: 0,
             past: Vec::new(),
             has_lost: false,
+            trimmed: Some(BTreeSet::new()),
             weather: Weather::new(faults, random),
         };
         Self(Arc::new(Shared { server: Mutex::new(server), added: Notify::new() }))
@@ -85,13 +88,16 @@ impl FakeRedis {
     pub(crate) fn trim(&self, stream: &str, keep: usize) {
         let mut server = self.server();
         server.has_lost = true;
-        server.store.trim(stream, keep);
+        let Server { store, trimmed, .. } = &mut *server;
+        let removed = store.trim(stream, keep).into_iter().map(|id| (stream.to_owned(), id));
+        trimmed.iter_mut().for_each(|trimmed| trimmed.extend(removed.clone()));
     }
 
     /// Deletes a stream; the next entry makes it anew.
     pub(crate) fn delete(&self, stream: &str) {
         let mut server = self.server();
         server.has_lost = true;
+        server.trimmed = None;
         server.store.delete(stream);
     }
 
@@ -113,6 +119,7 @@ impl FakeRedis {
         let died_with = std::mem::replace(&mut server.store, saved);
         server.past.push(died_with);
         server.has_lost = true;
+        server.trimmed = None;
         server.lives += 1;
         drop(server);
         self.0.added.notify_waiters();
@@ -121,6 +128,11 @@ impl FakeRedis {
     /// Whether entries that it once had are gone: it died, or they were trimmed or deleted.
     pub(crate) fn has_lost(&self) -> bool {
         self.server().has_lost
+    }
+
+    /// The entries that were trimmed, by stream; none is known where it died, or where a stream was deleted.
+    pub(crate) fn trimmed(&self) -> BTreeSet<(String, EntryId)> {
+        self.server().trimmed.clone().unwrap_or_default()
     }
 
     /// What it held each time that it died.

@@ -36,6 +36,8 @@ pub(crate) struct Store {
 pub(crate) struct Stream {
     pub(crate) entries: BTreeMap<EntryId, Fields>,
     last_generated: Option<EntryId>,
+    /// How many entries were ever added.
+    added: u64,
 }
 
 impl Store {
@@ -52,10 +54,9 @@ impl Store {
         self.streams.entry(stream.to_owned()).or_default().insert(id, fields);
     }
 
-    pub(crate) fn trim(&mut self, stream: &str, keep: usize) {
-        if let Some(stream) = self.streams.get_mut(stream) {
-            stream.trim(keep);
-        }
+    /// What it trims.
+    pub(crate) fn trim(&mut self, stream: &str, keep: usize) -> Vec<EntryId> {
+        self.streams.get_mut(stream).map(|stream| stream.trim(keep)).unwrap_or_default()
     }
 
     pub(crate) fn delete(&mut self, stream: &str) {
@@ -65,7 +66,8 @@ impl Store {
     pub(crate) fn extent(&self, stream: &str) -> Option<Extent> {
         let stream = self.streams.get(stream)?;
         let first = stream.entries.keys().next().copied();
-        Some(Extent { first, last_generated: stream.last_generated? })
+        let (length, added) = (stream.entries.len() as u64, Some(stream.added));
+        Some(Extent { first, last_generated: stream.last_generated?, length, added })
     }
 
     pub(crate) fn after(&self, stream: &str, after: EntryId, most: usize) -> Vec<(EntryId, Fields)> {
@@ -163,13 +165,17 @@ impl Stream {
 
     fn insert(&mut self, id: EntryId, fields: Fields) {
         self.last_generated = Some(id);
+        self.added += 1;
         self.entries.insert(id, fields);
     }
 
-    fn trim(&mut self, keep: usize) {
-        while self.entries.len() > keep {
-            self.entries.pop_first();
+    fn trim(&mut self, keep: usize) -> Vec<EntryId> {
+        let surplus = self.entries.len().saturating_sub(keep);
+        let trimmed: Vec<EntryId> = self.entries.keys().take(surplus).copied().collect();
+        for id in &trimmed {
+            self.entries.remove(id);
         }
+        trimmed
     }
 }
 
