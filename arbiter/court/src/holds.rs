@@ -106,7 +106,7 @@ pub(crate) fn is_in_margin(terms: &Terms, hold: &Hold, now: Time) -> bool {
 pub(crate) fn extend(hold: &mut Hold, duration: Option<Period>, now: Time) -> bool {
     let (Some(_), Some(duration)) = (hold.duration, duration.or(hold.duration)) else { return false };
     let until = now.after(duration);
-    let later = hold.until != Some(until) && hold.until.is_none_or(|old| old < until);
+    let later = hold.until.is_none_or(|old| old < until);
     if later {
         (hold.duration, hold.until) = (Some(duration), Some(until));
     }

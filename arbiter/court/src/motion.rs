@@ -115,9 +115,8 @@ impl By {
 /// All that was asked: by hand, and by the roles in the order of their names. The voices keep the rest of what they said.
 pub(crate) fn motions(terms: &Terms, by_hand: Option<Proposal>, voices: &mut [Voice]) -> Vec<Motion> {
     let asked = voices.iter().filter_map(|voice| voice.statement.as_ref());
-    let count =
-        asked.map(|statement| statement.proposals.len()).sum::<usize>() + usize::from(by_hand.is_some());
-    let mut motions = Vec::with_capacity(count);
+    let counts = asked.map(|statement| statement.proposals.len()).chain(by_hand.iter().map(|_| 1));
+    let mut motions = Vec::with_capacity(counts.sum());
     let mut list = |from: Author, rank, place, proposal| {
         let (number, state, strengthened, barred) = (motions.len(), State::Open, false, None);
         motions.push(Motion { number, from, rank, place, proposal, state, strengthened, barred });

@@ -228,6 +228,39 @@ mod tests {
     }
 
     #[test]
+    fn a_value_cools_down_for_a_week_at_most_and_a_guardian_has_a_seat() {
+        let fields = |policy: &CourtPolicy| -> Vec<String> {
+            policy.mistakes().into_iter().map(|mistake| mistake.field).collect()
+        };
+        let mut policy = CourtPolicy::default();
+        for (hours, fits) in [(48, true), (7 * 24, true), (7 * 24 + 1, false)] {
+            policy.cool_down.insert(Kind::Mode, Period::from_hours(hours));
+            assert_eq!(fields(&policy).is_empty(), fits, "{hours}");
+        }
+        let mut policy = CourtPolicy::default();
+        policy.seats.values_mut().for_each(|seat| seat.guardian = false);
+        assert_eq!(fields(&policy), ["seats"]);
+    }
+
+    #[test]
+    fn a_profile_with_less_risk_allows_no_more_of_anything() {
+        let more = |share: Fraction| share.plus(Fraction::lit(0.001));
+        let normal = CourtPolicy::default().profiles[&Profile::Normal];
+        let low = CourtPolicy::default().profiles[&Profile::Low];
+        let too_much = [
+            ProfileTerms { max_risk_per_trade_pct: more(normal.max_risk_per_trade_pct), ..low },
+            ProfileTerms { max_daily_risk_pct: more(normal.max_daily_risk_pct), ..low },
+            ProfileTerms { max_positions: normal.max_positions + 1, ..low },
+        ];
+        for low in too_much {
+            let mut policy = CourtPolicy::default();
+            policy.profiles.insert(Profile::Low, low);
+            let fields: Vec<String> = policy.mistakes().into_iter().map(|mistake| mistake.field).collect();
+            assert_eq!(fields, ["profiles.LOW"]);
+        }
+    }
+
+    #[test]
     fn leverage_and_exposure_fit_each_other() {
         for (leverage, exposure, fits) in [(10.0, 0.9, true), (0.9, 0.9, true), (0.89, 0.9, false)] {
             let mut policy = CourtPolicy::default();

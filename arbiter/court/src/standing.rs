@@ -189,9 +189,9 @@ fn cooling_down(draft: &Draft, kind: Kind) -> Option<Refusal> {
 /// Until when a value waits that loosened as often today as it may, at its owner's word or by the end of a hold on it.
 pub(crate) fn spent(draft: &Draft, kind: Kind) -> Option<Time> {
     let changes = draft.after.changes.get(&kind)?;
-    let today = changes.loosenings.iter().filter(|at| draft.now.since(**at) < FLAP_WINDOW);
     let budget = usize::try_from(draft.terms.flap_budget).unwrap_or(usize::MAX);
-    let recovered = today.rev().nth(budget.saturating_sub(1)).map(|at| at.after(FLAP_WINDOW));
+    let mut latest = changes.loosenings.iter().rev();
+    let recovered = latest.nth(budget.saturating_sub(1)).map(|at| at.after(FLAP_WINDOW));
     recovered.filter(|until| *until > draft.now)
 }
 

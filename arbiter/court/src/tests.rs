@@ -2,6 +2,7 @@
 
 mod audits;
 mod books;
+mod causes;
 mod conflicts;
 mod due;
 mod freezes;
