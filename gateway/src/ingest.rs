@@ -126,11 +126,11 @@ impl Ingest {
             if brought > 0 {
                 still(&self.node.nats, &session.events).await?;
                 crash::at(Step::EntriesRead);
-                let ids: Vec<EntryId> = batch.entries.iter().map(|entry| entry.id).collect();
-                let extent = session.upstream.extent().await?;
-                let removed = reading.took(&ids, extent);
-                self.note_removed(removed.filter(|_| !planted::is(Bug::TrimmedIsTakenForRead)));
             }
+            // Also when none came: those that there were may be gone.
+            let ids: Vec<EntryId> = batch.entries.iter().map(|entry| entry.id).collect();
+            let removed = reading.took(&ids, session.upstream.extent().await?);
+            self.note_removed(removed.filter(|_| !planted::is(Bug::TrimmedIsTakenForRead)));
             let taken = self.take(&mut session, batch).await;
             anchors.clone_from(&session.publisher.anchors);
             taken?;

@@ -332,7 +332,10 @@ impl Life {
             let end = judge.end_of(Stream::Events);
             let mut open = judge.open(end);
             if open.is_empty() {
-                match entries_and_decisions(&self.habitat.bus, &self.redis, log_lost) {
+                let bus = &self.habitat.bus;
+                let settled = entries_and_decisions(bus, &self.redis, log_lost)
+                    .and_then(|()| trimmed_entries_are_noticed(bus, &self.redis, &self.metrics));
+                match settled {
                     Ok(()) => return Ok(()),
                     Err(Wrong(what)) => open.push(what),
                 }

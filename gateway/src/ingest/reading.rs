@@ -51,8 +51,9 @@ impl Reading {
         } else {
             was.and_then(|was| was.checked_add(read_in_all))
         };
-        // While there are older entries than those, nothing was trimmed between.
-        let next = gap?;
+        // While there are older entries than those, nothing was trimmed between. Where nobody counts, and nothing came, the
+        // same gap would be told again and again.
+        let next = gap.filter(|_| extent.added.is_some() || !read.is_empty())?;
         let known = extent.added.zip(was);
         let entries = known.map(|(is, was)| is.saturating_sub(was).saturating_sub(unread + read_in_all));
         (entries != Some(0)).then_some(Removed { entries, before: next })
@@ -103,6 +104,12 @@ mod tests {
         assert_eq!(read(&mut reading, 14, 15, stream(15, 17, 17)), removed(2), "one was read, and is gone");
         assert_eq!(read(&mut reading, 20, 20, stream(21, 20, 20)), removed(4), "and all of it is gone");
         assert_eq!(read(&mut reading, 21, 21, stream(21, 21, 21)), None);
+        let none_came = |reading: &mut Reading, extent| reading.took(&[], extent).and_then(|gap| gap.entries);
+        assert_eq!(none_came(&mut reading, stream(21, 21, 21)), None);
+        assert_eq!(none_came(&mut reading, stream(24, 23, 23)), Some(2), "trimmed to nothing");
+        assert_eq!(none_came(&mut reading, stream(24, 23, 23)), None);
+        assert_eq!(none_came(&mut reading, stream(24, 25, 25)), None, "two came since the read");
+        assert_eq!(read(&mut reading, 24, 25, stream(24, 25, 25)), None);
     }
 
     #[test]
@@ -119,6 +126,7 @@ mod tests {
         let mut reading = Reading::begin(id(4), stream(1, 4, None));
         assert_eq!(read(&mut reading, 5, 6, stream(4, 6, None)), None);
         assert_eq!(read(&mut reading, 9, 9, stream(9, 9, None)), Some(None));
+        assert_eq!(reading.took(&[], stream(12, 11, None)), None);
     }
 
     #[test]

@@ -65,8 +65,9 @@ pub(super) fn trimmed_entries_are_noticed(
     for kind in FeedKind::ALL {
         let (event_type, stream) = (kind.event_type(), Keys::default().stream(kind.event_type()));
         let first = read.iter().find(|(of, _)| *of == stream);
-        let unread =
-            trimmed.iter().find(|entry| entry.0 == stream && !read.contains(entry) && first < Some(entry));
+        let unread = trimmed.iter().find(|entry| {
+            entry.0 == stream && !read.contains(entry) && first.is_some_and(|first| *first < entry)
+        });
         let gap = Gap { event_type, kind: GapKind::Trimmed.as_str() };
         if let Some((_, id)) = unread.filter(|_| metrics.upstream_gaps.get_or_create(&gap).get() == 0) {
             return Err(Wrong(format!("entry {id} of {stream} was trimmed unread, and nobody noticed")));
