@@ -27,6 +27,9 @@ use crate::streams::{MeshConfig, describe};
 /// How long the next retained ruling may take before the rulings are read one by one.
 const STALLED: Duration = Duration::from_secs(5);
 
+/// How often a message that seems not to be there is asked for.
+const ASKED: u32 = 4;
+
 /// The header that names the hash of a ruling's bytes: bytes that were changed afterwards do not fit it.
 pub const HASH: &str = "Fed-Ruling-Hash";
 
@@ -225,8 +228,10 @@ impl Folding {
             Some(start) => subject.starts_with(start),
             None => subject == filter,
         };
-        for sequence in read.0 + 1..=last {
-            let record = nats.message(Stream::Rulings, Sequence(sequence)).await?;
+        let mut next = Sequence(read.0 + 1);
+        while next.0 <= last {
+            let record = one_from(nats, filter, next).await?;
+            next = Sequence(record.as_ref().map_or(next, |record| record.sequence).0 + 1);
             if let Some(record) = record.filter(|record| is_wanted(&record.subject)) {
                 self.take(nats, &record);
             }
@@ -259,6 +264,22 @@ impl Folding {
         }
         Ok(Heads { heads, damaged: self.damaged, unreadable: self.unreadable })
     }
+}
+
+/// The message at a sequence, or the first after it that is wanted: none between was kept then. None is believed only when
+/// it is said again and again: who answers may lack the newest messages, and a ruling that seems not to be there would leave
+/// the next one without what it follows.
+async fn one_from(nats: &Nats, filter: &str, from: Sequence) -> anyhow::Result<Option<Record>> {
+    for _ in 0..ASKED {
+        if let Some(record) = nats.message(Stream::Rulings, from).await? {
+            return Ok(Some(record));
+        }
+        // Where a message is damaged there may be no answer to this.
+        if let Ok(Some(record)) = nats.next_message(Stream::Rulings, filter, from).await {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
 }
 
 async fn read(nats: &Nats, sequence: Sequence) -> anyhow::Result<Ruling> {

@@ -148,7 +148,7 @@ impl Judge {
         let read = self.read.entry(stream).or_default();
         let state = self.bus.state();
         let stored = &state.streams[&self.subjects.stream(stream)];
-        let new = stored.all().filter(|record| record.sequence.0 > *read).collect();
+        let new = stored.history().filter(|record| record.sequence.0 > *read).collect();
         *read = stored.last_sequence();
         new
     }

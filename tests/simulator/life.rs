@@ -47,6 +47,8 @@ struct Plan {
     slots: SlotCount,
     /// Copies of each stream; with one, the broker's checks are exact.
     replicas: u64,
+    /// How many rulings of a portfolio the broker keeps.
+    history: u64,
     arbiters: usize,
     portfolios: u64,
     events: u64,
@@ -75,6 +77,7 @@ impl Plan {
             cuts,
             elections,
             absences,
+            history: *random.pick(&[512, 512, 512, 20, 8]),
         }
     }
 }
@@ -103,8 +106,8 @@ pub(crate) fn live(seed: u64) -> Came {
 
 fn habitat(plan: &Plan, random: &mut Random) -> Habitat {
     let slots = plan.slots.get().to_string();
-    let replicas = plan.replicas.to_string();
-    let args = ["provision", "--slots", slots.as_str(), "--replicas", replicas.as_str()];
+    let (replicas, history) = (plan.replicas.to_string(), plan.history.to_string());
+    let args = ["provision", "--slots", &slots, "--replicas", &replicas, "--history", &history];
     let options = Provision::parse_from(args).options;
     let configs = streams::wanted(&Subjects::default(), &options);
     let bus = Bus::new(configs, Staff::default(), random.fork());
@@ -226,7 +229,10 @@ impl Life {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(Wrong(format!("not settled after {PEACE:?}: {}", open.join("; "))));
+                let said: Vec<String> =
+                    self.arbiters.iter().flatten().flat_map(Process::complaints).collect();
+                let open = [said, open].concat().join("; ");
+                return Err(Wrong(format!("not settled after {PEACE:?}: {open}")));
             }
             sleep(LOOK).await;
         }

@@ -81,6 +81,12 @@ impl Process {
         ended.map_err(|failed| format!("{} did not end in order: {failed:#}", self.name))
     }
 
+    /// Why it is not ready, where it is not.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        let open = self.node.admin.open_conditions();
+        open.iter().map(|(what, why)| format!("{}: {what}: {why}", self.name)).collect()
+    }
+
     /// It ended although nobody asked it to.
     pub(crate) fn has_failed(&self) -> bool {
         self.main.is_finished() || self.node.shutdown.is_requested()

@@ -19,6 +19,8 @@ pub(crate) struct Stream {
     /// When it was created, as a server writes it.
     pub(crate) created: String,
     messages: BTreeMap<u64, Message>,
+    /// What the limits removed: nobody in the mesh sees it.
+    removed: BTreeMap<u64, Message>,
     last: u64,
     /// By message id: where it went and when.
     known: BTreeMap<String, (u64, Instant)>,
@@ -45,7 +47,8 @@ pub(crate) enum Checks {
 
 impl Stream {
     pub(crate) fn new(config: Config, created: String) -> Self {
-        Self { config, created, messages: BTreeMap::new(), last: 0, known: BTreeMap::new() }
+        let (messages, removed, known) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { config, created, messages, removed, last: 0, known }
     }
 
     /// Whether messages of this subject go here.
@@ -125,6 +128,13 @@ impl Stream {
         self.messages.iter().map(|(sequence, message)| record(*sequence, message, 0))
     }
 
+    /// Everything that was kept at some time and not lost, in order: what whoever had read along would know.
+    pub(crate) fn history(&self) -> impl Iterator<Item = Record> {
+        let all: BTreeMap<u64, &Message> =
+            self.removed.iter().chain(&self.messages).map(|(at, message)| (*at, message)).collect();
+        all.into_iter().map(|(sequence, message)| record(sequence, message, 0))
+    }
+
     pub(crate) const fn last_sequence(&self) -> u64 {
         self.last
     }
@@ -164,7 +174,7 @@ impl Stream {
         let of_subject = self.messages.iter().filter(|(_, message)| message.subject == subject);
         let sequences: Vec<u64> = of_subject.map(|(sequence, _)| *sequence).collect();
         for sequence in sequences.iter().take(sequences.len().saturating_sub(most)) {
-            self.messages.remove(sequence);
+            self.removed.extend(self.messages.remove_entry(sequence));
         }
     }
 }
