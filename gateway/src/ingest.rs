@@ -65,8 +65,6 @@ struct SessionState {
     upstream: Box<dyn Upstream>,
     publisher: Publisher,
     reading: Reading,
-    /// The EVENTS that it is given to.
-    events: String,
     /// How often NATS had been connected to when the position was read back.
     connects: u64,
 }
@@ -121,12 +119,13 @@ impl Ingest {
             };
             let same = self.node.nats.broker.connects() == session.connects;
             ensure!(same, "NATS was connected to anew, and may have lost what it had");
+            // A feed that nothing comes from has to notice it as well: what was stored and not ruled is gone with that stream.
+            still(&self.node.nats, &session.publisher.events).await?;
             let (brought, now) = (batch.entries.len(), batch.now);
-            let mut reading = session.reading;
             if brought > 0 {
-                still(&self.node.nats, &session.events).await?;
                 crash::at(Step::EntriesRead);
             }
+            let mut reading = session.reading;
             // Also when none came: those that there were may be gone.
             let ids: Vec<EntryId> = batch.entries.iter().map(|entry| entry.id).collect();
             let removed = reading.took(&ids, session.upstream.extent().await?);
@@ -162,13 +161,14 @@ impl Ingest {
             view: self.view.clone(),
             metrics: self.metrics.clone(),
             kind: self.feed.kind,
+            events,
             last_letter: standing.last_letter.map(|last| last.min(seen.map_or(last, |seen| seen.min(last)))),
             // What was lost is counted once: from here on the streams are believed as they are.
             anchors: if standing.lost.is_some() { Anchors::default() } else { anchors.clone() },
             newest: Mutex::default(),
         };
         let reading = Reading::begin(start.after, extent);
-        Ok(SessionState { upstream, publisher, reading, events, connects })
+        Ok(SessionState { upstream, publisher, reading, connects })
     }
 
     fn note_start(&self, standing: &Standing, start: &Start) {

@@ -58,6 +58,8 @@ struct Plan {
     deletions: u64,
     /// The broker dies, and streams come back without their newest messages.
     losses: u64,
+    /// EVENTS is deleted and made again.
+    anew: u64,
 }
 
 struct Life {
@@ -110,6 +112,7 @@ impl Plan {
             trims,
             deletions,
             losses,
+            anew: if random.chance(150) { random.between(20, 100) } else { 0 },
         }
     }
 }
@@ -245,6 +248,13 @@ impl Life {
 
     /// The broker comes back without the newest messages of EVENTS, of RULINGS, or of both.
     fn trouble_log(&mut self) {
+        if self.random.chance(self.plan.anew) {
+            self.lost.insert(Stream::Events);
+            self.habitat.bus.make_anew(&Subjects::default().stream(Stream::Events));
+        }
+        if self.random.chance(300) {
+            self.person_looks();
+        }
         if !self.random.chance(self.plan.losses) {
             return;
         }
@@ -262,6 +272,21 @@ impl Life {
             .collect();
         self.lost.extend(which);
         self.habitat.bus.restart(&losses);
+    }
+
+    /// A person reads what every process says, and does what it says.
+    fn person_looks(&self) {
+        for told in self.complaints() {
+            if let Some((_, rest)) = told.split_once("--accept-new EVENTS=") {
+                let gone = rest.split_whitespace().next().unwrap_or_default();
+                self.habitat.bus.accept(&Subjects::default().stream(Stream::Events), gone);
+            }
+        }
+    }
+
+    fn complaints(&self) -> Vec<String> {
+        let gateways = self.gateways.iter().flatten().flat_map(Gateway::complaints);
+        gateways.chain(self.arbiters.iter().flatten().flat_map(Process::complaints)).collect()
     }
 
     fn cut_or_mend(&mut self, link: Option<Arc<Link>>) {
@@ -325,7 +350,10 @@ impl Life {
         let deadline = Instant::now() + PEACE;
         let log_lost = self.lost.contains(&Stream::Rulings);
         loop {
-            if log_lost && self.gateways.iter().flatten().any(Gateway::wants_a_person) {
+            self.person_looks();
+            let wants_all_again =
+                |told: &String| told.contains("A person has to look") && !told.contains("--accept-new");
+            if log_lost && self.complaints().iter().any(wants_all_again) {
                 self.habitat.bus.note("a person has everything told again");
                 self.redis.delete_position();
             }
@@ -341,7 +369,8 @@ impl Life {
                 }
             }
             if Instant::now() > deadline {
-                return Err(Wrong(format!("not settled after {PEACE:?}: {}", open.join("; "))));
+                let open = [self.complaints(), open].concat().join("; ");
+                return Err(Wrong(format!("not settled after {PEACE:?}: {open}")));
             }
             sleep(LOOK).await;
         }

@@ -51,7 +51,7 @@ pub(crate) struct State {
 impl Bus {
     /// A broker with these streams.
     pub(crate) fn new(configs: Vec<Config>, staff: Staff, random: Random) -> Self {
-        let stream = |config: Config| (config.name.clone(), Stream::new(config, created(1)));
+        let stream = |config: Config| (config.name.clone(), Stream::new(config));
         let state = State {
             streams: configs.into_iter().map(stream).collect(),
             faults: Faults::default(),
@@ -106,6 +106,27 @@ impl Bus {
         }
         drop(state);
         self.0.changed.notify_waiters();
+    }
+
+    /// Somebody deletes a stream and makes it again: all that was in it is gone.
+    pub(crate) fn make_anew(&self, name: &str) {
+        let mut state = self.state();
+        state.injected.count("stream made anew");
+        state.trace.note(&format!("{name} is made anew"));
+        if let Some(stream) = state.streams.get_mut(name) {
+            stream.make_anew();
+        }
+        drop(state);
+        self.0.changed.notify_waiters();
+    }
+
+    /// A person lets the stream stand for one that is gone, as `federation-provision --accept-new` does.
+    pub(crate) fn accept(&self, name: &str, gone: &str) {
+        let mut state = self.state();
+        state.trace.note(&format!("a person lets {name} stand for {gone}"));
+        if let Some(stream) = state.streams.get_mut(name) {
+            stream.accept(gone);
+        }
     }
 
     async fn changed(&self) {
@@ -165,9 +186,4 @@ impl State {
         self.faults = Faults::default();
         self.stalled_until = Instant::now();
     }
-}
-
-/// When the `nth` stream of a name was created.
-pub(crate) fn created(nth: u64) -> String {
-    format!("2026-01-{nth:02}T00:00:00.000000000Z")
 }

@@ -83,12 +83,17 @@ impl Process {
 
     /// Why it is not ready, where it is not.
     pub(crate) fn complaints(&self) -> Vec<String> {
-        let open = self.node.admin.open_conditions();
-        open.iter().map(|(what, why)| format!("{}: {what}: {why}", self.name)).collect()
+        complaints(&self.name, &self.node)
     }
 
     /// It ended although nobody asked it to.
     pub(crate) fn has_failed(&self) -> bool {
         self.main.is_finished() || self.node.shutdown.is_requested()
     }
+}
+
+/// What a process tells of itself in `/readyz`.
+pub(crate) fn complaints(name: &str, node: &Node) -> Vec<String> {
+    let open = node.admin.open_conditions();
+    open.iter().map(|(what, why)| format!("{name}: {what}: {why}")).collect()
 }

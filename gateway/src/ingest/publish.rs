@@ -19,7 +19,7 @@ use proto::wire::Message as _;
 use tracing::{Instrument, info, info_span, warn};
 
 use super::plan::{Plan, message_id};
-use super::standing::{Anchor, Anchors};
+use super::standing::{Anchor, Anchors, GIVEN_TO};
 use super::upstream::Upstream;
 use crate::feed::FeedKind;
 use crate::metrics::{Metrics, OfType, Outcome, Received, seconds};
@@ -35,6 +35,8 @@ pub(super) struct Publisher {
     pub(super) view: Arc<View>,
     pub(super) metrics: Metrics,
     pub(super) kind: FeedKind,
+    /// The identity of the EVENTS that it publishes to.
+    pub(super) events: String,
     /// The last letter that is in DEAD: entries up to it have theirs.
     pub(super) last_letter: Option<EntryId>,
     /// What was seen stored before this batch.
@@ -75,6 +77,7 @@ impl Publisher {
         trace::adopt_trace(&span, event.trace_id);
         let id = if planted::is(Bug::NoDerivedIds) { event.id } else { message_id(&event) };
         let mut headers = with_id(&id.to_string());
+        headers.insert(GIVEN_TO, self.events.as_str());
         trace::inject(&span, &mut headers);
         self.store(event, headers).instrument(span).await
     }

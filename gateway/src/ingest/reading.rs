@@ -10,7 +10,7 @@ use super::upstream::Extent;
 pub struct Reading {
     /// Up to this entry.
     pub after: EntryId,
-    /// How many entries had ever been added up to it; none before the session first stood at the stream's end.
+    /// How many entries had ever been added up to it; none while that is not known.
     added: Option<u64>,
 }
 
@@ -24,10 +24,17 @@ pub struct Removed {
 }
 
 impl Reading {
-    /// A session begins here, in a stream that looks like this.
+    /// A session begins here, in a stream that looks like this: what was removed before is none of its business.
     pub fn begin(after: EntryId, extent: Option<Extent>) -> Self {
-        let at_end = extent.filter(|extent| extent.last_generated == after);
-        Self { after, added: at_end.and_then(|extent| extent.added) }
+        let added = match extent {
+            None => Some(0),
+            Some(extent) if extent.last_generated == after => extent.added,
+            Some(extent) if extent.gap_after(after).is_some() => {
+                extent.added.and_then(|added| added.checked_sub(extent.length))
+            }
+            Some(_) => None,
+        };
+        Self { after, added }
     }
 
     /// These were read, and the stream looks like this afterwards: what was removed before them without being read. To be
@@ -119,6 +126,18 @@ mod tests {
         assert_eq!(read(&mut reading, 7, 7, stream(7, 9, 9)), Some(None));
         assert_eq!(read(&mut reading, 8, 9, stream(7, 9, 9)), None);
         assert_eq!(read(&mut reading, 11, 11, stream(11, 11, 11)), Some(Some(1)));
+    }
+
+    #[test]
+    fn what_was_removed_before_a_session_began_is_not_told_again() {
+        for (extent, first) in [(None, 1), (stream(1, 2, 2), 1), (stream(7, 8, 8), 7)] {
+            let mut reading = Reading::begin(id(0), extent);
+            assert_eq!(read(&mut reading, first, first, stream(first, first + 1, first + 1)), None);
+            assert_eq!(
+                read(&mut reading, first + 3, first + 3, stream(first + 3, first + 3, first + 3)),
+                Some(Some(2))
+            );
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! a person to look at.
 
 use anyhow::{Context, Result, ensure};
+use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
 use mesh::nats::Nats;
 use mesh::streams::{Description, MeshConfig, describe};
@@ -20,6 +21,10 @@ use crate::feed::Feed;
 
 /// The first entry that a stream can have.
 const BEFORE_ALL: EntryId = EntryId { millis: 0, number: 0 };
+
+/// The header of an event that names the EVENTS it was given to. One that was under way when that was made anew may stand in the
+/// next one, where what it says of a position means nothing.
+pub(super) const GIVEN_TO: &str = "Fed-Given-To";
 
 /// A message that this process saw stored: where, and by which message id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +103,7 @@ pub(super) async fn standing(
     let ruled_to = ruled.map(|ruled| ruled_here(ruled, &events)).transpose()?.unwrap_or_default();
     let subject = nats.subjects.events_of_kind(feed.kind.event_kind());
     let event = nats.last_message(Stream::Events, &subject).await?;
+    let event = event.filter(|message| was_given_to(&events, &message.headers));
     let event = event.map(|message| Event::from_bytes(&message.payload)).transpose();
     let subject = nats.subjects.dead(feed.kind.event_type());
     let letter = nats.last_message(Stream::Dead, &subject).await?;
@@ -131,6 +137,11 @@ async fn same(nats: &Nats, config: &MeshConfig, stream: Stream, name: &'static s
     } else {
         Err(MadeAnew { stream: name, before, now }.into())
     }
+}
+
+/// Whether an event was given to this very EVENTS. One without the header is older than the header.
+fn was_given_to(events: &Description, headers: &HeaderMap) -> bool {
+    headers.get(GIVEN_TO).is_none_or(|identity| identity.as_str() == events.created)
 }
 
 /// Up to where this EVENTS was ruled.

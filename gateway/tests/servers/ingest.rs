@@ -1,8 +1,8 @@
 //! From Redis to EVENTS and DEAD.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use mesh::streams::{accept, describe};
-use proto::id::RulingHash;
+use proto::id::{RulingHash, Sequence};
 use proto::subject::Stream;
 use proto::value::Mode;
 use serde_json::json;
@@ -200,9 +200,10 @@ async fn an_events_stream_made_anew_stops_its_feed_until_a_person_accepts_it() -
     let gone = describe(&world.nats, &name).await?.created;
     world.nats.connection()?.jetstream.delete_stream(&name).await?;
     world.provision().await?;
-    world.xadd(SNAPSHOT, &snapshot("alpha", 0.02)).await?;
     let anew = r#"event_type="portfolio.snapshot_updated",kind="made-anew"} 1"#;
+    // Without an entry that would have to be stored.
     told(&world, anew, "EVENTS was made anew").await?;
+    world.xadd(SNAPSHOT, &snapshot("alpha", 0.02)).await?;
     // Whoever starts later sees it in the rulings.
     world.kill_gateway().await?;
     world.spawn_gateway()?;
@@ -234,4 +235,26 @@ async fn a_stream_whose_ids_ran_ahead_is_told_of() -> Result<()> {
     world.messages_when(Stream::Dead, 1).await?;
     let ahead = r#"fed_gateway_upstream_ahead_seconds{event_type="portfolio.snapshot_updated"} "#;
     told(&world, ahead, "its entries are refused. Delete the stream").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_under_way_to_an_events_that_is_gone_is_no_position_in_the_next_one() -> Result<()> {
+    let mut world = World::start().await?;
+    world.xadd(SNAPSHOT, &snapshot("alpha", 0.01)).await?;
+    world.xadd(SNAPSHOT, &snapshot("alpha", 0.02)).await?;
+    world.messages_when(Stream::Events, 2).await?;
+    let first = ruling(snapshot_event(&portfolio("alpha"), 1), 1, RulingHash::default(), Mode::Paused);
+    world.append(&first).await?;
+    let name = world.nats.subjects.stream(Stream::Events);
+    let gone = describe(&world.nats, &name).await?.created;
+    let late = world.nats.message(Stream::Events, Sequence(2)).await?.context("two events")?;
+    let jetstream = &world.nats.connection()?.jetstream;
+    jetstream.delete_stream(&name).await?;
+    world.provision().await?;
+    jetstream.publish_with_headers(late.subject, late.headers, late.payload).await?.await?;
+    accept(&world.nats, &[format!("EVENTS={gone}").parse().map_err(anyhow::Error::msg)?], "ada").await?;
+    let events = world.messages_when(Stream::Events, 2).await?;
+    let drawdowns: Vec<_> = events.iter().map(|(_, event)| &event["body"]["data"]["drawdown_pct"]).collect();
+    assert_eq!(drawdowns, [0.02, 0.01], "the first is read again, although the second stands there");
+    Ok(())
 }

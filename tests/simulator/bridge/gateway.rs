@@ -23,7 +23,7 @@ use proto::time::Period;
 use tokio::task::JoinHandle;
 
 use crate::broker::{Bus, Link};
-use crate::process::Habitat;
+use crate::process::{Habitat, complaints};
 use crate::redis::FakeRedis;
 
 /// How long a process may take to end in order.
@@ -52,9 +52,9 @@ impl Gateway {
         Self { name, link, node, main }
     }
 
-    /// Whether it says that RULINGS lost what Redis was told, and that a person has to look.
-    pub(super) fn wants_a_person(&self) -> bool {
-        self.node.admin.open_conditions().values().any(|why| why.contains("A person has to look"))
+    /// Why it is not ready, where it is not.
+    pub(super) fn complaints(&self) -> Vec<String> {
+        complaints(&self.name, &self.node)
     }
 
     /// Ends it where it stands.

@@ -315,7 +315,7 @@ impl Broker for Handle {
         from: Sequence,
     ) -> BoxFuture<'a, anyhow::Result<Reading>> {
         async move {
-            let opened = |stream: &Stream, _| (stream.created.clone(), stream.pending(filter, from.0));
+            let opened = |stream: &Stream, _| (stream.created(), stream.pending(filter, from.0));
             let opened = self.0.ask(stream, opened).await?;
             let (created, pending) = opened.context("no such stream")?;
             let connects = self.0.connects();
@@ -389,7 +389,7 @@ impl Cursor {
             return Look::Stalled(state.stalled_until);
         }
         let found = match state.streams.get(&self.stream) {
-            Some(stream) if stream.created == self.created => stream.next(&self.filter, self.next),
+            Some(stream) if stream.created() == self.created => stream.next(&self.filter, self.next),
             Some(_) | None => return Look::Ended,
         };
         let Some(record) = found else { return Look::Nothing };
@@ -422,5 +422,5 @@ fn description(stream: &Stream, until: u64) -> Description {
         "last_seq": until, "last_ts": never, "consumer_count": 0,
     });
     let state: StreamState = serde_json::from_value(state).unwrap();
-    Description { created: stream.created.clone(), config: stream.config.clone(), state }
+    Description { created: stream.created(), config: stream.config.clone(), state }
 }

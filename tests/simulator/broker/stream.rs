@@ -10,14 +10,18 @@ use bytes::Bytes;
 use mesh::broker::Record;
 use mesh::publish::{NotStored, Stored};
 use proto::id::Sequence;
+use proto::testing::MONDAY;
+use serde_json::json;
 use tokio::time::Instant;
 
 /// A stream.
 #[derive(Debug, Clone)]
 pub(crate) struct Stream {
     pub(crate) config: Config,
-    /// When it was created, as a server writes it.
-    pub(crate) created: String,
+    /// As it was made.
+    made_with: Config,
+    /// The how-many-eth of its name it is.
+    nth: u64,
     messages: BTreeMap<u64, Message>,
     /// What the limits removed: nobody in the mesh sees it.
     removed: BTreeMap<u64, Message>,
@@ -46,9 +50,34 @@ pub(crate) enum Checks {
 }
 
 impl Stream {
-    pub(crate) fn new(config: Config, created: String) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         let (messages, removed, known) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { config, created, messages, removed, last: 0, known }
+        Self { made_with: config.clone(), config, nth: 1, messages, removed, last: 0, known }
+    }
+
+    /// When it was created, as a server writes it.
+    pub(crate) fn created(&self) -> String {
+        format!("2026-01-{:02}T00:00:00.000000000Z", self.nth)
+    }
+
+    /// It is deleted, and made again as it was made before.
+    pub(crate) fn make_anew(&mut self) {
+        *self = Self { nth: self.nth + 1, ..Self::new(self.made_with.clone()) };
+    }
+
+    /// Notes in the description that it stands for a stream that is gone.
+    pub(crate) fn accept(&mut self, gone: &str) {
+        let note = self.config.description.as_deref().unwrap_or("{}");
+        if note.contains(gone) {
+            return;
+        }
+        let mut note: serde_json::Value = serde_json::from_str(note).unwrap();
+        let accepted = json!({"identity": gone, "by": "ada", "accepted_at": MONDAY});
+        match note["stands_for"].as_array_mut() {
+            Some(all) => all.push(accepted),
+            None => note["stands_for"] = json!([accepted]),
+        }
+        self.config.description = Some(note.to_string());
     }
 
     /// Whether messages of this subject go here.

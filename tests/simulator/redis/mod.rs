@@ -46,8 +46,10 @@ struct Server {
     past: Vec<Store>,
     /// Entries that it once had are gone, read or not.
     has_lost: bool,
-    /// Those of them that were trimmed; none is known once there are others.
-    trimmed: Option<BTreeSet<(String, EntryId)>>,
+    /// Those of them that were trimmed or deleted.
+    removed: BTreeSet<(String, EntryId)>,
+    /// Nothing else happened to entries.
+    only_trimmed: bool,
     weather: Weather,
 }
 
@@ -61,7 +63,8 @@ impl FakeRedis {
             lives: 0,
             past: Vec::new(),
             has_lost: false,
-            trimmed: Some(BTreeSet::new()),
+            removed: BTreeSet::new(),
+            only_trimmed: true,
             weather: Weather::new(faults, random),
         };
         Self(Arc::new(Shared { server: Mutex::new(server), added: Notify::new() }))
@@ -88,17 +91,18 @@ impl FakeRedis {
     pub(crate) fn trim(&self, stream: &str, keep: usize) {
         let mut server = self.server();
         server.has_lost = true;
-        let Server { store, trimmed, .. } = &mut *server;
-        let removed = store.trim(stream, keep).into_iter().map(|id| (stream.to_owned(), id));
-        trimmed.iter_mut().for_each(|trimmed| trimmed.extend(removed.clone()));
+        let Server { store, removed, .. } = &mut *server;
+        removed.extend(store.trim(stream, keep).into_iter().map(|id| (stream.to_owned(), id)));
     }
 
     /// Deletes a stream; the next entry makes it anew.
     pub(crate) fn delete(&self, stream: &str) {
         let mut server = self.server();
         server.has_lost = true;
-        server.trimmed = None;
-        server.store.delete(stream);
+        server.only_trimmed = false;
+        let Server { store, removed, .. } = &mut *server;
+        removed.extend(store.trim(stream, 0).into_iter().map(|id| (stream.to_owned(), id)));
+        store.delete(stream);
     }
 
     /// Forgets how far decisions were written, as a person does who wants them all again.
@@ -119,7 +123,7 @@ impl FakeRedis {
         let died_with = std::mem::replace(&mut server.store, saved);
         server.past.push(died_with);
         server.has_lost = true;
-        server.trimmed = None;
+        server.only_trimmed = false;
         server.lives += 1;
         drop(server);
         self.0.added.notify_waiters();
@@ -130,9 +134,14 @@ impl FakeRedis {
         self.server().has_lost
     }
 
-    /// The entries that were trimmed, by stream; none is known where it died, or where a stream was deleted.
-    pub(crate) fn trimmed(&self) -> BTreeSet<(String, EntryId)> {
-        self.server().trimmed.clone().unwrap_or_default()
+    /// The entries that were trimmed or deleted, by stream. A Redis that goes back has them again.
+    pub(crate) fn removed(&self) -> BTreeSet<(String, EntryId)> {
+        self.server().removed.clone()
+    }
+
+    /// Whether entries were lost in no other way than by trimming.
+    pub(crate) fn has_only_trimmed(&self) -> bool {
+        self.server().only_trimmed
     }
 
     /// What it held each time that it died.
