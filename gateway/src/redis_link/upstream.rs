@@ -86,10 +86,8 @@ impl RedisUpstream {
             redis::cmd("XINFO").arg("STREAM").arg(&self.stream).query_async(&mut self.plain).await?;
         let field = |name| info.get(name).with_context(|| format!("XINFO STREAM without {name}"));
         let last_generated = String::from_redis_value_ref(field("last-generated-id")?)?.parse()?;
-        let first = match field("first-entry")? {
-            Value::Nil => None,
-            entry => Some(<(String, Value)>::from_redis_value_ref(entry)?.0.parse().context("an entry id")?),
-        };
+        let first = Option::<(String, Value)>::from_redis_value_ref(field("first-entry")?)?;
+        let first = first.map(|(id, _)| id.parse().context("an entry id")).transpose()?;
         let length = u64::from_redis_value_ref(field("length")?)?;
         let added = info.get("entries-added").map(u64::from_redis_value_ref).transpose()?;
         Ok(Some(Extent { first, last_generated, length, added }))
