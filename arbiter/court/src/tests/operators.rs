@@ -125,6 +125,27 @@ fn what_no_hold_bounds_an_operator_loosens_alone_and_at_once() {
 }
 
 #[test]
+fn what_an_order_loosens_is_the_owners_and_what_it_tightens_is_a_hold() {
+    let mut story = Story::new();
+    story.snapshot().says(set(&Role::CRO, "cro.x", leverage(5.0))).rule();
+    let owned = story.ledger.owned.limits;
+    let half = owned.max_position_size_usd.times(0.5);
+    story.operator(limits(SomeLimits { max_position_size_usd: Some(half), ..max_leverage(7.0) }));
+    let (now, in_effect) = (story.ledger.owned.limits, story.ledger.effective.limits);
+    assert_eq!((now.max_leverage, now.max_position_size_usd), (Ratio::lit(7.0), owned.max_position_size_usd));
+    assert_eq!((in_effect.max_leverage, in_effect.max_position_size_usd), (Ratio::lit(7.0), half));
+}
+
+#[test]
+fn a_hold_on_a_value_does_not_stand_against_what_is_tighter() {
+    let mut story = Story::new();
+    story.snapshot().says(hold_at("supervisor.x", Value::Mode(Mode::Paused))).rule();
+    let ruling = story.operator(mode(Mode::Emergency));
+    assert_eq!(types(&ruling), [DecisionType::ModeChange]);
+    assert_eq!(ruling.after.effective.mode, Mode::Emergency);
+}
+
+#[test]
 fn an_operator_relaxes_an_operators_hold() {
     let mut story = Story::new();
     story.operator(limits(max_leverage(3.0)));

@@ -46,6 +46,15 @@ fn a_standing_cause_is_silent_until_the_end_is_near() {
 }
 
 #[test]
+fn near_its_end_it_is_asked_for_as_long_as_its_role_says_then() {
+    let mut story = paused();
+    let ask = Ask::Set { value: Value::Mode(Mode::Paused), duration: Some(mins(60)) };
+    let near = story.wait(mins(29)).health().says(propose(&Role::CEO, "ceo.pause", ask)).rule();
+    assert_eq!(told(&near), (Mode::Paused, Some(60)));
+    assert_eq!(story.ledger.timed_mode.unwrap().duration, mins(60), "and is extended by that from then on");
+}
+
+#[test]
 fn a_pause_that_nobody_speaks_of_is_extended() {
     let mut story = paused();
     let ruling = story.wait(mins(29)).snapshot().rule();
