@@ -6,6 +6,7 @@ use proto::id::Role;
 use proto::proposal::{Ask, Bound, Proposal};
 use proto::ruling::{Finding, Refusal};
 use proto::testing::snapshot;
+use proto::time::Period;
 use proto::value::{Kind, Mode, Profile, Value};
 
 use crate::testing::{Story, finding, freeze, hold_at, leverage, mins, propose, refusal, secs, set, types};
@@ -197,4 +198,19 @@ fn a_value_loosens_at_most_six_times_in_a_day() {
     story.now = started.after(mins(24 * 60 + 5));
     story.confirm(&set(&Role::CEO, "ceo.resume", Value::Mode(Mode::Live)));
     assert_eq!(story.ledger.effective.mode, Mode::Live, "the next day has a budget of its own");
+}
+
+#[test]
+fn a_spent_budget_is_there_again_a_day_later_to_the_instant() {
+    let mut terms = crate::testing::terms();
+    (terms.confirm, terms.confirm_over, terms.flap_budget) = (1, Period::ZERO, 1);
+    terms.cool_down.clear();
+    let mut story = Story::under(terms);
+    let up = |profile| set(&Role::CEO, "ceo.upgrade", Value::Profile(profile));
+    story.snapshot().says(up(Profile::Normal)).rule();
+    let until = story.now.after(Period::from_hours(24));
+    let early = story.wait(secs(24 * 3600 - 1)).snapshot().says(up(Profile::Aggressive)).rule();
+    assert_eq!(*refusal(&early, "ceo.upgrade"), Refusal::CoolingDown { until });
+    let then = story.wait(secs(1)).snapshot().says(up(Profile::Aggressive)).rule();
+    assert_eq!(types(&then), [DecisionType::CapitalProfile]);
 }
