@@ -20,12 +20,16 @@ use proto::id::{RulingHash, Sequence, Slot};
 use proto::ruling::Ruling;
 use proto::subject::Stream;
 use proto::wire::Message as _;
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::metrics::Metrics;
 
 /// The longest pause between attempts to append.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How long the leader may take to say what stands in the log. While none is elected nobody answers: whoever waits for long
+/// then finds out late that there is one.
+const LOOK_UP: Duration = Duration::from_secs(2);
 
 /// What became of a ruling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,10 +96,11 @@ impl Bailiff {
                     return Err(failed).with_context(|| format!("cannot append ruling {}", ruling.version));
                 }
             }
-            match self.look_up(&subject, &bytes, last).await {
-                Ok(Some(appended)) => return Ok(appended),
-                Ok(None) => {}
-                Err(failed) => warn!(%subject, "the leader does not answer: {failed:#}"),
+            match timeout(LOOK_UP, self.look_up(&subject, &bytes, last)).await {
+                Ok(Ok(Some(appended))) => return Ok(appended),
+                Ok(Ok(None)) => {}
+                Ok(Err(failed)) => warn!(%subject, "the leader does not answer: {failed:#}"),
+                Err(_) => warn!(%subject, "the leader does not answer within {LOOK_UP:?}"),
             }
             backoff.wait().await;
         }

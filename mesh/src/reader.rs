@@ -19,8 +19,12 @@ use crate::streams;
 
 /// How often a quiet reader looks whether the connection is another one.
 const GLANCE: Duration = Duration::from_secs(1);
-/// After this many quiet glances the leader is asked whether there is a message: a consumer can die silently.
-const GLANCES: u32 = 10;
+/// After this many quiet glances the leader is asked whether there is a message: a consumer can die silently, as one does
+/// that another server of the cluster kept and took with it.
+const GLANCES: u32 = 3;
+/// How long the leader may take to say so. While none is elected nobody answers: whoever waits for long then finds out late
+/// that there is one.
+const LOOK: Duration = Duration::from_secs(2);
 /// How long making a consumer may take before it is tried anew.
 const OPENING: Duration = Duration::from_secs(10);
 
@@ -212,9 +216,12 @@ impl Source {
 
     /// The stream's identity, and its last message that is wanted.
     async fn look(&self) -> anyhow::Result<(String, Option<Sequence>)> {
-        let identity = streams::describe(&self.nats, &self.stream).await?.created;
-        let last = self.nats.broker.last(&self.stream, &self.filter).await?;
-        Ok((identity, last.map(|record| record.sequence)))
+        let looked = timeout(LOOK, async {
+            let identity = streams::describe(&self.nats, &self.stream).await?.created;
+            let last = self.nats.broker.last(&self.stream, &self.filter).await?;
+            anyhow::Ok((identity, last.map(|record| record.sequence)))
+        });
+        looked.await.with_context(|| format!("no answer within {LOOK:?}"))?
     }
 
     async fn open(self, from: Sequence, pause: Duration) -> anyhow::Result<Opened> {
