@@ -152,7 +152,10 @@ impl Ingest {
         let mut upstream = self.backend.upstream(&self.feed.stream).await?;
         let (now, extent) = (upstream.now().await?, upstream.extent().await?);
         let Standing { position, seen, .. } = standing;
-        let start = Start::of(position, seen, extent, now, self.options.first_start);
+        let mut start = Start::of(position, seen, extent, now, self.options.first_start);
+        if position.is_none() {
+            start = start.since(upstream.began(&events, start.after).await?, extent);
+        }
         self.note_start(&standing, &start);
         if let Some(extent) = extent {
             self.note_ahead(extent.last_generated, now);

@@ -36,6 +36,11 @@ impl Keys {
         format!("{}federation:dlq-position", self.prefix)
     }
 
+    /// The hash that holds where each stream was first read from, for each EVENTS.
+    pub fn first_starts(&self) -> String {
+        format!("{}federation:first-start", self.prefix)
+    }
+
     /// The hash that holds how far decisions were written, beside the decisions.
     pub fn position(&self) -> String {
         format!("{}federation:position", self.prefix)

@@ -20,6 +20,9 @@ pub trait Upstream: Send {
     /// What the stream holds; none when there is no such stream.
     fn extent(&mut self) -> BoxFuture<'_, Result<Option<Extent>>>;
 
+    /// Where this stream was first read from for the EVENTS of this identity: from `here`, where nobody has said so before.
+    fn began<'a>(&'a mut self, events: &'a str, here: EntryId) -> BoxFuture<'a, Result<EntryId>>;
+
     /// The next entries, at most [`BATCH`], or none when none come for a while. Can be dropped without losing any.
     fn read(&mut self, after: EntryId) -> BoxFuture<'_, Result<Batch>>;
 
@@ -83,6 +86,17 @@ impl Start {
     }
 }
 
+impl Start {
+    /// The same where reading first began there, and nothing was stored since: what came meanwhile was not read.
+    #[must_use]
+    pub fn since(self, began: EntryId, extent: Option<Extent>) -> Self {
+        if began >= self.after {
+            return self;
+        }
+        Self { after: began, gap_before: extent.and_then(|extent| extent.gap_after(began)), ..self }
+    }
+}
+
 impl Extent {
     /// The oldest entry there is, where entries after `after` may have been trimmed unread; the latest there ever was,
     /// where all of them are gone.
@@ -129,6 +143,17 @@ mod tests {
         let known =
             Start::of(Some(id("50000-1")), None, extent("40000-0", "90000-0"), NOW, FirstStart::At(NOW));
         assert_eq!(known.after, id("50000-1"), "only a first start is told where to begin");
+    }
+
+    #[test]
+    fn a_first_start_that_came_to_nothing_is_gone_on_from() {
+        let held = extent("30000-0", "90000-0");
+        let start = Start::of(None, None, held, NOW, AGE);
+        assert_eq!(start.since(start.after, held), start);
+        assert_eq!(start.since(id("90000-0"), held), start, "told to begin earlier than then");
+        let since = start.since(id("35000-0"), held);
+        assert_eq!((since.after, since.gap_before), (id("35000-0"), None));
+        assert_eq!(start.since(id("20000-0"), held).gap_before, Some(id("30000-0")));
     }
 
     #[test]

@@ -46,6 +46,10 @@ impl Upstream for RedisUpstream {
         self.ask_extent().boxed()
     }
 
+    fn began<'a>(&'a mut self, events: &'a str, here: EntryId) -> BoxFuture<'a, Result<EntryId>> {
+        self.note_first_start(events, here).boxed()
+    }
+
     fn read(&mut self, after: EntryId) -> BoxFuture<'_, Result<Batch>> {
         self.wait_for_entries(after).boxed()
     }
@@ -91,6 +95,16 @@ impl RedisUpstream {
         let length = u64::from_redis_value_ref(field("length")?)?;
         let added = info.get("entries-added").map(u64::from_redis_value_ref).transpose()?;
         Ok(Some(Extent { first, last_generated, length, added }))
+    }
+
+    async fn note_first_start(&mut self, events: &str, here: EntryId) -> Result<EntryId> {
+        let (key, field) = (self.keys.first_starts(), format!("{}@{events}", self.stream));
+        let mut pipe = redis::pipe();
+        pipe.atomic().cmd("HSETNX").arg(&key).arg(&field).arg(here.to_string()).ignore();
+        pipe.cmd("HGET").arg(&key).arg(&field);
+        let (began,): (String,) =
+            pipe.query_async(&mut self.plain).await.context("cannot note where reading begins")?;
+        began.parse().with_context(|| format!("where reading began: {key} {field}"))
     }
 
     async fn add_letter(&mut self, letter: &Letter) -> Result<()> {

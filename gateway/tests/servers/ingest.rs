@@ -88,6 +88,19 @@ async fn a_killed_gateway_goes_on_where_it_was() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_that_came_to_nothing_is_gone_on_from() -> Result<()> {
+    let mut world = World::start().await?;
+    world.kill_gateway().await?;
+    let entry = world.xadd(SNAPSHOT, &snapshot("alpha", 0.01)).await?;
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    // It would begin now, and the entry came before.
+    world.start_gateway_with(&["--first-start", "1ms"]).await?;
+    let events = world.messages_when(Stream::Events, 1).await?;
+    assert_eq!(events[0].1["source"]["entry"], entry.as_str());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_trimmed_stream_and_an_evicting_redis_are_noticed() -> Result<()> {
     let mut world = World::start().await?;
     world.xadd(SNAPSHOT, &snapshot("alpha", 0.01)).await?;

@@ -109,6 +109,11 @@ impl Upstream for UpstreamLink {
         async move { self.link.call(|store, _| store.extent(&stream)).await }.boxed()
     }
 
+    fn began<'a>(&'a mut self, events: &'a str, here: EntryId) -> BoxFuture<'a, Result<EntryId>> {
+        let Self { link, stream } = self;
+        link.call(move |store, _| store.began(stream, events, here)).boxed()
+    }
+
     fn read(&mut self, after: EntryId) -> BoxFuture<'_, Result<Batch>> {
         self.wait_for_entries(after).boxed()
     }

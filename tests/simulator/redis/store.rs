@@ -25,6 +25,8 @@ pub(crate) struct Store {
     pub(crate) streams: BTreeMap<String, Stream>,
     /// The hash that says how far decisions were written.
     pub(crate) position: BTreeMap<String, String>,
+    /// The hash of where each stream was first read from.
+    pub(crate) first_starts: BTreeMap<String, EntryId>,
     /// The hash of the last letter of each stream.
     pub(crate) last_letters: BTreeMap<String, String>,
     /// What is in effect, and until when it is shown.
@@ -68,6 +70,11 @@ impl Store {
         let first = stream.entries.keys().next().copied();
         let (length, added) = (stream.entries.len() as u64, Some(stream.added));
         Some(Extent { first, last_generated: stream.last_generated?, length, added })
+    }
+
+    /// Where a stream was first read from for this EVENTS: from here, where nobody has said so before.
+    pub(crate) fn began(&mut self, stream: &str, events: &str, here: EntryId) -> EntryId {
+        *self.first_starts.entry(format!("{stream}@{events}")).or_insert(here)
     }
 
     pub(crate) fn after(&self, stream: &str, after: EntryId, most: usize) -> Vec<(EntryId, Fields)> {

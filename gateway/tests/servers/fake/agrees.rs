@@ -127,6 +127,8 @@ fn next(random: &mut Random, last: EntryId) -> EntryId {
 async fn same_to_read(random: &mut Random, there: &mut dyn Upstream, here: &mut dyn Upstream) -> Result<()> {
     let extent = there.extent().await?;
     assert_eq!(extent, here.extent().await?);
+    let (events, began) = (random.between(1, 3).to_string(), EntryId { millis: random.next(), number: 0 });
+    assert_eq!(there.began(&events, began).await?, here.began(&events, began).await?);
     let Some(extent) = extent.filter(|extent| extent.first.is_some()) else { return Ok(()) };
     let millis = random.between(0, extent.last_generated.millis.saturating_sub(1));
     let after = EntryId { millis, number: random.between(0, 3) };
