@@ -361,8 +361,11 @@ impl Life {
             let mut open = judge.open(end);
             if open.is_empty() {
                 let bus = &self.habitat.bus;
+                // What an EVENTS that is gone had read is known to nobody.
+                let may_tell = !self.lost.contains(&Stream::Events);
+                let gaps = || trimmed_entries_are_noticed(bus, &self.redis, &self.metrics);
                 let settled = entries_and_decisions(bus, &self.redis, log_lost)
-                    .and_then(|()| trimmed_entries_are_noticed(bus, &self.redis, &self.metrics));
+                    .and_then(|()| if may_tell { gaps() } else { Ok(()) });
                 match settled {
                     Ok(()) => return Ok(()),
                     Err(Wrong(what)) => open.push(what),
