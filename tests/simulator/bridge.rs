@@ -185,9 +185,7 @@ impl Life {
         judge.forgive_what_the_broker_lost(self.lost.clone());
         let verdict = self.settle(&mut judge).await;
         let verdict = match (verdict, self.stop().await) {
-            (Ok(()), Ok(())) => {
-                judge.judge().and_then(|()| trimmed_entries_are_noticed(&bus, &self.redis, &self.metrics))
-            }
+            (Ok(()), Ok(())) => judge.judge(),
             (Err(wrong), _) | (Ok(()), Err(wrong)) => Err(wrong),
         };
         let state = bus.state();
