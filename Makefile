@@ -62,7 +62,7 @@ lint: ## Check format, lints, documentation, and that the core is pure
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 	.ci/pure
 
-fuzz: ## Search every parser for inputs that break it, each for MINUTES (libFuzzer where there is a nightly compiler)
+fuzz: ## Search every parser for inputs that break it, each for MINUTES (libFuzzer; what it finds is kept in target/fuzz)
 	tests/fuzz/run $(MINUTES)
 
 k8s-check: ## Render the Kubernetes manifests and check them strictly
