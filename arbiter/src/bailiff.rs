@@ -96,11 +96,10 @@ impl Bailiff {
                     return Err(failed).with_context(|| format!("cannot append ruling {}", ruling.version));
                 }
             }
-            match timeout(LOOK_UP, self.look_up(&subject, &bytes, last)).await {
-                Ok(Ok(Some(appended))) => return Ok(appended),
-                Ok(Ok(None)) => {}
-                Ok(Err(failed)) => warn!(%subject, "the leader does not answer: {failed:#}"),
-                Err(_) => warn!(%subject, "the leader does not answer within {LOOK_UP:?}"),
+            match self.look_up(&subject, &bytes, last).await {
+                Ok(Some(appended)) => return Ok(appended),
+                Ok(None) => {}
+                Err(failed) => warn!(%subject, "the leader does not answer: {failed:#}"),
             }
             backoff.wait().await;
         }
@@ -109,7 +108,8 @@ impl Bailiff {
     /// Reads the leader: did ours go in, did another's, or (none) neither? What stands first after what was folded decides:
     /// ours counts only there.
     async fn look_up(&self, subject: &str, ours: &Bytes, last: Sequence) -> anyhow::Result<Option<Appended>> {
-        let next = self.nats.next_message(Stream::Rulings, subject, Sequence(last.0 + 1)).await?;
+        let next = timeout(LOOK_UP, self.nats.next_message(Stream::Rulings, subject, Sequence(last.0 + 1)));
+        let next = next.await.with_context(|| format!("not within {LOOK_UP:?}"))??;
         let Some(Record { sequence, payload, .. }) = next else { return Ok(None) };
         if payload == *ours {
             return Ok(Some(Appended::Won { sequence, hash: RulingHash::of(ours) }));
