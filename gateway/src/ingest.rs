@@ -1,13 +1,14 @@
 //! Ingest: from Redis to EVENTS, each stream in order, and everything that cannot be used to DEAD.
 //!
 //! The position of a stream is kept in EVENTS and DEAD alone: every session reads it back, so that a crash, a lost
-//! connection or a rollback on either side heals by itself. What is read twice gets the same ids twice.
+//! connection or a rollback on either side heals by itself. What is read twice gets the same ids twice. While nothing of a
+//! stream is stored there is no position: where it was first read from stands in Redis.
 
 pub mod decode;
 pub mod letter;
 pub mod plan;
 mod publish;
-pub mod reading;
+mod reading;
 mod receipts;
 mod standing;
 pub mod upstream;

@@ -7,25 +7,25 @@ use super::upstream::Extent;
 
 /// How far a session has read one stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reading {
+pub(super) struct Reading {
     /// Up to this entry.
-    pub after: EntryId,
+    pub(super) after: EntryId,
     /// How many entries had ever been added up to it; none while that is not known.
     added: Option<u64>,
 }
 
 /// Entries that were removed before they were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Removed {
+pub(super) struct Removed {
     /// How many; none where that is not known, and where it may be none at all.
-    pub entries: Option<u64>,
+    pub(super) entries: Option<u64>,
     /// Where the stream goes on after them.
-    pub before: EntryId,
+    pub(super) before: EntryId,
 }
 
 impl Reading {
     /// A session begins here, in a stream that looks like this: what was removed before is none of its business.
-    pub fn begin(after: EntryId, extent: Option<Extent>) -> Self {
+    pub(super) fn begin(after: EntryId, extent: Option<Extent>) -> Self {
         let added = match extent {
             None => Some(0),
             Some(extent) if extent.last_generated == after => extent.added,
@@ -39,7 +39,7 @@ impl Reading {
 
     /// These were read, and the stream looks like this afterwards: what was removed before them without being read. To be
     /// asked before they are stored: whoever dies in between comes back to where it still shows.
-    pub fn took(&mut self, read: &[EntryId], extent: Option<Extent>) -> Option<Removed> {
+    pub(super) fn took(&mut self, read: &[EntryId], extent: Option<Extent>) -> Option<Removed> {
         let (before, was) = (self.after, self.added);
         self.after = read.last().copied().unwrap_or(before);
         let Some(extent) = extent else {
