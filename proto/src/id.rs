@@ -108,11 +108,30 @@ uuid_id! {
 }
 
 /// A portfolio: `[A-Za-z0-9_-]{1,64}`, so that it is one token of a NATS subject.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String", extend("pattern" = "^[A-Za-z0-9_-]{1,64}$"))]
 pub struct PortfolioId(Arc<str>);
 parsed_text!(PortfolioId);
+
+impl PartialEq for PortfolioId {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl PartialOrd for PortfolioId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for PortfolioId {
+    /// Mostly it is the same text in memory, which says it at once.
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+    }
+}
 
 impl PortfolioId {
     /// The portfolio of a snapshot that names none.
@@ -422,7 +441,16 @@ impl PartialOrd for Name {
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
         let (one, other) = (self.as_str(), other.as_str());
-        if std::ptr::eq(one, other) { Ordering::Equal } else { one.cmp(other) }
+        if std::ptr::eq(one, other) { Ordering::Equal } else { by_first_bytes(one, other) }
+    }
+}
+
+/// The order of two texts. Mostly their first eight bytes say it, which are compared as one number.
+fn by_first_bytes(one: &str, other: &str) -> Ordering {
+    let first = |text: &str| text.as_bytes().first_chunk().copied().map(u64::from_be_bytes);
+    match (first(one), first(other)) {
+        (Some(a), Some(b)) if a != b => a.cmp(&b),
+        _ => one.cmp(other),
     }
 }
 
@@ -433,14 +461,14 @@ impl Hash for Name {
 }
 
 /// A role's name: a lower-case word such as `cro`. The six of this mesh are constants; further ones are configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String", extend("pattern" = "^[a-z][a-z0-9_]{0,31}$"))]
 pub struct Role(Named);
 parsed_text!(Role);
 
 /// The six are looked up again and again: as numbers they are compared at once.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Named {
     Known(Six),
     /// Never the name of one of the six.
@@ -489,19 +517,34 @@ impl Role {
     }
 }
 
+impl PartialEq for Role {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
 impl PartialOrd for Role {
+    #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Role {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         match (&self.0, &other.0) {
-            (Named::Known(one), Named::Known(other)) => one.cmp(other),
-            _ => self.as_str().cmp(other.as_str()),
+            (Named::Known(one), Named::Known(other)) => (*one as u8).cmp(&(*other as u8)),
+            _ => by_name(self, other),
         }
     }
+}
+
+/// Apart, so that the usual comparison stays as short as it is.
+#[cold]
+fn by_name(one: &Role, other: &Role) -> Ordering {
+    one.as_str().cmp(other.as_str())
 }
 
 impl FromStr for Role {

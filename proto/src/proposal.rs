@@ -66,8 +66,8 @@ pub enum Ask {
     },
     /// Look into something.
     Research {
-        /// What.
-        task: ResearchTask,
+        /// What. Apart, because it is far larger than anything else that is asked, and seldom.
+        task: Box<ResearchTask>,
     },
     /// End a hold. Operators only.
     Release {

@@ -176,6 +176,7 @@ pub struct Cashflow {
 }
 
 /// Weights of the models that trade; they add up to one. No order: neither tighter nor looser.
+// Shared where it stands in values, as the universe is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Allocation {
@@ -242,7 +243,7 @@ pub enum Value {
     /// Cashflow.
     Cashflow(Cashflow),
     /// Model weights.
-    Allocation(Allocation),
+    Allocation(Arc<Allocation>),
 }
 
 /// One value of each kind: what owners set, what is in effect, what a portfolio begins with.
@@ -262,7 +263,7 @@ pub struct Values {
     /// Cashflow.
     pub cashflow: Cashflow,
     /// Model weights.
-    pub allocation: Allocation,
+    pub allocation: Arc<Allocation>,
 }
 
 impl Limits {
@@ -403,7 +404,7 @@ impl Values {
             Kind::Ess => Value::Ess(self.ess),
             Kind::Symbols => Value::Symbols(Arc::clone(&self.symbols)),
             Kind::Cashflow => Value::Cashflow(self.cashflow),
-            Kind::Allocation => Value::Allocation(self.allocation.clone()),
+            Kind::Allocation => Value::Allocation(Arc::clone(&self.allocation)),
         }
     }
 

@@ -66,12 +66,20 @@ pub(crate) fn changes(ledger: &mut Ledger, effective: &Values, now: Time) {
 /// Forgets what is too old, or too much, to count.
 pub(crate) fn forget(ledger: &mut Ledger, now: Time) {
     for changes in ledger.changes.values_mut() {
-        changes.loosenings.retain(|at| now.since(*at) < FLAP_WINDOW);
-        changes.reversals.retain(|at| now.since(*at) < REVERSAL_WINDOW);
+        forget_older(&mut changes.loosenings, now, FLAP_WINDOW);
+        forget_older(&mut changes.reversals, now, REVERSAL_WINDOW);
     }
     while ledger.fired.len() > FIRED_MOST {
         let oldest = ledger.fired.iter().min_by_key(|(_, fired)| fired.at).map(|(rule, _)| rule.clone());
         oldest.and_then(|rule| ledger.fired.remove(&rule));
+    }
+}
+
+fn forget_older(times: &mut Vec<Time>, now: Time, window: Period) {
+    let is_old = |at: &Time| now.since(*at) >= window;
+    // Mostly nothing is; to look is cheaper than to move what stays.
+    if times.iter().any(is_old) {
+        times.retain(|at| !is_old(at));
     }
 }
 
@@ -115,24 +123,30 @@ fn jumps(terms: &Terms, last: Usd, seen: Usd) -> bool {
 /// that went off, is put off.
 fn seats(draft: &mut Draft) {
     let (now, retry) = (draft.now, draft.now.after(draft.terms.due_retry));
-    for (role, seat) in draft.terms.seats.iter().filter(|(_, seat)| seat.guardian || wakes(seat)) {
+    let mut alarms = 0;
+    for (role, seat) in &draft.terms.seats {
+        let wakes = wakes(seat);
+        if !seat.guardian && !wakes {
+            continue;
+        }
         let said = draft.statement(role).map(|said| said.wake_at);
         if seat.guardian && said.is_some() && !draft.after.heard.contains(role) {
             draft.after.heard.insert(role.clone());
         }
-        if wakes(seat) {
+        if wakes {
             let alarm = match said {
                 // An alarm in the past would go off again and again.
                 Some(wake_at) => wake_at.map(|at| if at > now { at } else { retry }),
                 None => draft.after.wakes.get(role).map(|at| if *at > now { *at } else { retry }),
             };
+            alarms += usize::from(alarm.is_some());
             set_alarm(&mut draft.after.wakes, role, alarm);
         }
     }
-    let seats = &draft.terms.seats;
-    let is_woken = |role: &Role| seats.get(role).is_some_and(wakes);
-    if !draft.after.wakes.keys().all(is_woken) {
-        draft.after.wakes.retain(|role, _| is_woken(role));
+    // More alarms than were set are of roles that are woken no more.
+    if draft.after.wakes.len() > alarms {
+        let seats = &draft.terms.seats;
+        draft.after.wakes.retain(|role, _| seats.get(role).is_some_and(wakes));
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn seniors_stop_juniors(draft: &mut Draft) {
     let (by, rule, rank) = (senior.from.clone(), senior.proposal.rule.clone(), senior.rank);
     draft.each_open(|_, motion| {
         if motion.rank > rank {
-            motion.barred = Some(Refusal::SeniorTightens { by: by.clone(), rule: rule.clone() });
+            motion.barred = Some(Refusal::SeniorTightens { by: by.clone(), rule: rule.clone() }.into());
         }
     });
 }

@@ -44,7 +44,7 @@ pub(crate) fn outcomes(draft: &mut Draft) -> Vec<Outcome> {
 
 fn outcome(draft: &Draft, motion: Motion) -> Outcome {
     let result = match motion.state {
-        State::Refused(refusal) => Finding::Refused { refusal },
+        State::Refused(refusal) => Finding::Refused { refusal: *refusal },
         State::Open | State::Taken => {
             let mut moves = draft.moves.iter().filter(|step| step.motion == Some(motion.number));
             let decision = moves.find_map(|step| draft.told.get(&step.shows)).copied();

@@ -52,8 +52,10 @@ impl<'a> Draft<'a> {
         ledger: &'a mut Ledger,
         mut voices: Vec<Voice>,
     ) -> Self {
-        // The order in which they came cannot matter.
-        voices.sort_by(|one, other| one.role.cmp(&other.role));
+        // The order in which they came cannot matter. Mostly it is this one.
+        if !voices.is_sorted_by(|one, other| one.role <= other.role) {
+            voices.sort_by(|one, other| one.role.cmp(&other.role));
+        }
         let by_hand = manual::proposal(terms, event, ledger);
         let mut draft = Self {
             terms,

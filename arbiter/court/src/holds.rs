@@ -72,7 +72,7 @@ pub(crate) fn restate(draft: &mut Draft, motion: &mut Motion, asked: Asked) {
 
 /// Step 5 for a cleared cause: lifts its holds when that is confirmed and nobody has to review them.
 pub(crate) fn lift_cleared(draft: &mut Draft, motion: &mut Motion, cause: &RuleId, kind: Option<Kind>) {
-    let unfit = motion.barred.take().or_else(|| draft.unfit_to_loosen());
+    let unfit = motion.barred.take().map(|barred| *barred).or_else(|| draft.unfit_to_loosen());
     for id in holds_of(draft, cause, kind) {
         let refusal = unfit.clone().or_else(|| not_liftable(draft, id));
         match refusal {

@@ -26,16 +26,15 @@ pub(crate) struct Motion {
     /// Whether it placed a hold or made one stricter.
     pub(crate) strengthened: bool,
     /// Why it must not loosen, whatever else it does.
-    pub(crate) barred: Option<Refusal>,
+    pub(crate) barred: Option<Box<Refusal>>,
 }
 
-/// What became of a proposal so far.
-#[derive(PartialEq, Eq)]
+/// What became of a proposal so far. A refusal stands apart: most motions carry none, and all are handed on.
 pub(crate) enum State {
     Open,
     /// It moved something; whether that shows is known when the effective values are.
     Taken,
-    Refused(Refusal),
+    Refused(Box<Refusal>),
 }
 
 /// Something that changed a value of an owner or a hold.
@@ -78,7 +77,7 @@ pub(crate) struct Loosening {
 
 impl Motion {
     pub(crate) fn is_open(&self) -> bool {
-        self.state == State::Open
+        matches!(self.state, State::Open)
     }
 
     /// It moved something: what it may ask besides is no refusal any more.
@@ -89,7 +88,7 @@ impl Motion {
     /// Refuses it, unless part of it was taken already.
     pub(crate) fn refuse(&mut self, refusal: Refusal) {
         if self.is_open() {
-            self.state = State::Refused(refusal);
+            self.state = State::Refused(refusal.into());
         }
     }
 }

@@ -47,8 +47,8 @@ pub(crate) fn value(
             reserve_buffer_pct: cashflow.reserve_buffer_pct,
         },
         Value::Allocation(allocation) => Payload::StrategyAllocation {
-            model_weights: allocation.model_weights,
-            active_strategies: allocation.active_strategies,
+            model_weights: allocation.model_weights.clone(),
+            active_strategies: allocation.active_strategies.clone(),
         },
     }
 }

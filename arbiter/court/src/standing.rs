@@ -114,7 +114,7 @@ fn confirm_in_force(draft: &mut Draft, motion: &mut Motion, kind: Kind, duration
 }
 
 fn loosen(draft: &mut Draft, motion: &mut Motion, value: Value, duration: Option<Period>) {
-    if let Some(refusal) = motion.barred.take().or_else(|| obstacle(draft, &value)) {
+    if let Some(refusal) = motion.barred.take().map(|barred| *barred).or_else(|| obstacle(draft, &value)) {
         return motion.refuse(refusal);
     }
     let pending = draft.after.evidence.contains_key(&value.kind());

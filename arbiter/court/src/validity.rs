@@ -130,16 +130,20 @@ fn check_duration(duration: Option<Period>) -> Result<(), String> {
 
 /// Of two that one role asks for one subject the tighter counts, and of equals the first.
 fn drop_doubles(motions: &mut [Motion]) {
-    for later in 0..motions.len() {
+    // What one author asks for stands together.
+    for own in motions.chunk_by_mut(|one, next| one.from == next.from) {
+        drop_doubles_of_one(own);
+    }
+}
+
+fn drop_doubles_of_one(motions: &mut [Motion]) {
+    for later in 1..motions.len() {
         let (earlier, rest) = motions.split_at_mut(later);
         let Some(motion) = rest.first_mut().filter(|motion| motion.is_open()) else { continue };
         let about = subject(&motion.proposal);
-        let rival = earlier.iter_mut().find(|other| {
-            other.is_open()
-                && other.from == motion.from
-                && about.is_some()
-                && subject(&other.proposal) == about
-        });
+        let rival = earlier
+            .iter_mut()
+            .find(|other| other.is_open() && about.is_some() && subject(&other.proposal) == about);
         let Some(rival) = rival else { continue };
         let (winner, loser) = if is_tighter(&motion.proposal.ask, &rival.proposal.ask) {
             (motion, rival)

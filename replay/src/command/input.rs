@@ -28,7 +28,15 @@ pub(crate) struct Input<'a> {
 
 enum From<'a> {
     Records(Records<'a>),
-    MadeUp(Box<dyn Iterator<Item = Event> + 'a>),
+    MadeUp(MadeUpEvents<'a>),
+}
+
+/// So many made-up events, without those that are not asked for.
+struct MadeUpEvents<'a> {
+    all: Synthetic,
+    count: u64,
+    made: u64,
+    limits: &'a Limits,
 }
 
 /// Where events come from, for people.
@@ -47,7 +55,7 @@ impl<'a> Input<'a> {
             (None, Some(url)) => {
                 From::Records(Records::of_mesh(shell, url, connection, Stream::Events, limits)?)
             }
-            (None, None) => From::MadeUp(Box::new(synthetic(events, made_up, limits)?)),
+            (None, None) => From::MadeUp(MadeUpEvents::begin(events, made_up, limits)?),
         };
         let expected = match &from {
             From::Records(records) => records.expected(),
@@ -88,14 +96,26 @@ fn event(records: &Records, record: &Record) -> Result<Event> {
     message::read(&record.bytes).with_context(|| format!("{}: this is no event", records.place(record)))
 }
 
-fn synthetic<'a>(
-    events: &Events,
-    made_up: MadeUp,
-    limits: &'a Limits,
-) -> Result<impl Iterator<Item = Event> + 'a> {
-    let count = usize::try_from(events.synthetic.unwrap_or_default())?;
-    let numbered = (1..).map(Sequence).zip(Synthetic::new(made_up.seed, made_up.portfolios)?.take(count));
-    Ok(numbered.filter_map(|(number, event)| limits.wants(number, || About::of(&event)).then_some(event)))
+impl<'a> MadeUpEvents<'a> {
+    fn begin(events: &Events, made_up: MadeUp, limits: &'a Limits) -> Result<Self> {
+        let all = Synthetic::new(made_up.seed, made_up.portfolios)?;
+        Ok(Self { all, count: events.synthetic.unwrap_or_default(), made: 0, limits })
+    }
+}
+
+impl Iterator for MadeUpEvents<'_> {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        while self.made < self.count {
+            self.made += 1;
+            let event = self.all.next()?;
+            if self.limits.wants(Sequence(self.made), || About::of(&event)) {
+                return Some(event);
+            }
+        }
+        None
+    }
 }
 
 impl<'a> Told<'a> {

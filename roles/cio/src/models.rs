@@ -28,7 +28,7 @@ pub(crate) fn rebalance(
     let mut facts = vec![Fact::above("weight_move_pct", moved, policy.move_pct)?];
     facts.push(Fact::seen("models", scores.len() as u64));
     facts.extend(Fact::above("unknown_models", memory.unknown_models(), 0));
-    let ask = Ask::Set { value: Value::Allocation(allocation), duration: None };
+    let ask = Ask::Set { value: Value::Allocation(allocation.into()), duration: None };
     Some(Proposal { author: Role::CIO.into(), rule: REBALANCE, priority: Priority::Normal, ask, facts })
 }
 

@@ -40,7 +40,7 @@ fn propose(policy: &Policy, brief: Brief<'_>, finding: rules::Finding) -> Option
     if given.is_some_and(|given| brief.now().since(*given) < policy.again_after) {
         return None;
     }
-    let ask = Ask::Research { task: task::task(&finding) };
+    let ask = Ask::Research { task: task::task(&finding).into() };
     let rules::Finding { rule, priority, facts, .. } = finding;
     Some(Proposal { author: Role::RESEARCHER.into(), rule, priority, ask, facts })
 }

@@ -38,13 +38,8 @@ struct Freeze {
 pub(crate) fn proposals(view: &View<'_>) -> Vec<Proposal> {
     match &view.event.body {
         Body::Snapshot(snapshot) => {
-            let causes = [
-                capital(view, snapshot),
-                drawdown(view, snapshot),
-                daily_loss(view, snapshot),
-                loss_streak(view),
-            ];
-            causes.into_iter().filter_map(|cause| answer(view, cause)).collect()
+            let causes = [capital, drawdown, daily_loss, loss_streak];
+            causes.into_iter().filter_map(|cause| answer(view, cause(view, snapshot))).collect()
         }
         // A calm portfolio says nothing about the system: a health freeze is lifted by health alone.
         Body::Health(seen) => answer(view, health(view, seen)).into_iter().collect(),
@@ -145,7 +140,7 @@ fn lost_today(view: &View<'_>, snapshot: &Snapshot) -> Option<Vec<Fact>> {
 }
 
 /// `[loss-streak]`: a break after losing trades in a row.
-fn loss_streak(view: &View<'_>) -> Cause {
+fn loss_streak(view: &View<'_>, _: &Snapshot) -> Cause {
     Cause {
         rule: streak::RULE,
         priority: Priority::High,

@@ -92,7 +92,7 @@ fn others(role: &Role) -> impl Iterator<Item = Ask> {
         Ask::Hold { bound: Bound::Loosening },
         Ask::Hold { bound: Bound::Value { at: Value::Profile(Profile::Low) } },
         Ask::Clear { cause: rule, kind: None },
-        Ask::Research { task },
+        Ask::Research { task: task.into() },
     ]
     .into_iter()
 }

@@ -53,7 +53,7 @@ pub(super) fn base() -> Values {
             reinvest_pct: Fraction::lit(0.6),
             reserve_buffer_pct: Fraction::lit(0.1),
         },
-        allocation: Allocation::default(),
+        allocation: Allocation::default().into(),
     }
 }
 

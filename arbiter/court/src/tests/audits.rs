@@ -136,7 +136,7 @@ fn elsewhere(mut story: Story) -> Json {
         .equity(9999.0)
         .says(freeze("supervisor.z", None, Severity::Critical))
         .says(propose(&Role::CEO, "ceo.z", pause))
-        .says(propose(&Role::RESEARCHER, "researcher.x", Ask::Research { task }))
+        .says(propose(&Role::RESEARCHER, "researcher.x", Ask::Research { task: task.into() }))
         .wake_at(&Role::SUPERVISOR, later)
         .rule();
     let mut other = ruling.after;

@@ -33,14 +33,14 @@ fn of_several_roles_that_ask_for_the_same_the_senior_wins_even_if_looser() {
 #[test]
 fn research_is_the_same_only_for_the_same_task_and_model() {
     let task = |model: &str| Ask::Research {
-        task: ResearchTask {
+        task: Box::new(ResearchTask {
             task_type: "hyperparameter_tuning".to_owned(),
             description: String::new(),
             priority: proto::decision::Priority::High,
             estimated_duration_hours: 8,
             expected_impact: String::new(),
             model_name: Some(model.to_owned()),
-        },
+        }),
     };
     let (mut story, quant) = with_quant();
     let round = story.model().says(propose(&Role::RESEARCHER, "researcher.tune", task("nhits")));

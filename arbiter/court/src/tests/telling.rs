@@ -18,7 +18,7 @@ fn task(model: Option<&str>) -> Proposal {
         expected_impact: "i".to_owned(),
         model_name: model.map(str::to_owned),
     };
-    propose(&Role::RESEARCHER, "researcher.risk", Ask::Research { task })
+    propose(&Role::RESEARCHER, "researcher.risk", Ask::Research { task: task.into() })
 }
 
 #[test]

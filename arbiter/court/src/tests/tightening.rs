@@ -91,7 +91,8 @@ fn what_has_no_order_applies_at_once() {
         model_weights: [("a".to_owned(), Fraction::lit(0.25)), ("b".to_owned(), Fraction::lit(0.75))].into(),
         active_strategies: vec!["a".to_owned(), "b".to_owned()],
     };
-    let ruling = story.model().says(set(&Role::CIO, "cio.rebalance", Value::Allocation(weights))).rule();
+    let ruling =
+        story.model().says(set(&Role::CIO, "cio.rebalance", Value::Allocation(weights.into()))).rule();
     assert_eq!(types(&ruling), [DecisionType::StrategyAllocation]);
     let same_reinvest = Cashflow {
         profit_lock_pct: Fraction::lit(0.35),

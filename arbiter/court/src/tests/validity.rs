@@ -98,7 +98,7 @@ fn values_have_bounds() {
         let model_weights =
             weights.iter().map(|(name, weight)| ((*name).to_owned(), Fraction::lit(*weight))).collect();
         let active_strategies = vec!["a".to_owned()];
-        set(&Role::CIO, "cio.x", Value::Allocation(Allocation { model_weights, active_strategies }))
+        set(&Role::CIO, "cio.x", Value::Allocation(Allocation { model_weights, active_strategies }.into()))
     };
     let table = [
         (true, limits(|limits| limits.max_leverage = Ratio::ZERO)),
@@ -153,7 +153,7 @@ fn a_verdict_has_at_most_so_many_proposals() {
         model_name: None,
     };
     let round = (0..PROPOSALS_MOST + 2).fold(story.snapshot(), |round, number| {
-        round.says(propose(&Role::RESEARCHER, "researcher.x", Ask::Research { task: task(number) }))
+        round.says(propose(&Role::RESEARCHER, "researcher.x", Ask::Research { task: task(number).into() }))
     });
     let ruling = round.rule();
     assert_eq!(ruling.decisions.len(), PROPOSALS_MOST);

@@ -31,7 +31,7 @@ fn value() -> impl Strategy<Value = Value> {
         2 => ess().prop_map(Value::Ess),
         2 => symbols().prop_map(|universe| Value::Symbols(universe.into())),
         2 => cashflow().prop_map(Value::Cashflow),
-        2 => allocation().prop_map(Value::Allocation),
+        2 => allocation().prop_map(|weights| Value::Allocation(weights.into())),
         1 => Just(Value::Limits(Limits { max_leverage: Ratio::ZERO, ..base().limits })),
     ]
 }
@@ -152,7 +152,7 @@ fn research() -> impl Strategy<Value = Asked> {
             expected_impact: String::new(),
             model_name: Some(model.to_owned()),
         };
-        (Role::RESEARCHER, "researcher.tune", Ask::Research { task })
+        (Role::RESEARCHER, "researcher.tune", Ask::Research { task: task.into() })
     })
 }
 

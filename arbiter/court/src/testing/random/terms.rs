@@ -80,7 +80,7 @@ fn base() -> impl Strategy<Value = Values> {
             ess,
             symbols: symbols.into(),
             cashflow,
-            allocation,
+            allocation: allocation.into(),
         },
     )
 }
