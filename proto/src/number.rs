@@ -87,7 +87,14 @@ macro_rules! finite {
         }
         impl Ord for $name {
             fn cmp(&self, other: &Self) -> Ordering {
-                self.0.total_cmp(&other.0)
+                // Both are finite, and zero has one form: whatever is neither less nor more is the same.
+                if self.0 < other.0 {
+                    Ordering::Less
+                } else if self.0 > other.0 {
+                    Ordering::Greater
+                } else {
+                    Ordering::Equal
+                }
             }
         }
         impl TryFrom<f64> for $name {

@@ -66,7 +66,8 @@ pub enum Ask {
     },
     /// Look into something.
     Research {
-        /// What. Apart, because it is far larger than anything else that is asked, and seldom.
+        /// What.
+        // Apart, because it is far larger than anything else that is asked, and seldom.
         task: Box<ResearchTask>,
     },
     /// End a hold. Operators only.

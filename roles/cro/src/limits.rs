@@ -146,12 +146,13 @@ pub(crate) fn recovery(view: &View<'_>) -> Option<Proposal> {
     if owned == base {
         return None;
     }
+    let facts = well(view)?;
     let step = one_step_back(owned, base, view.policy.recovery.factor);
     let threatened = || view.memory.ess_state.is_some_and(escalated) || too_much_exposure(view).is_some();
     if step == owned || threatened() {
         return None;
     }
-    Some(proposal(RECOVERY, Priority::Normal, Value::Limits(step), well(view)?))
+    Some(proposal(RECOVERY, Priority::Normal, Value::Limits(step), facts))
 }
 
 fn well(view: &View<'_>) -> Option<Vec<Fact>> {

@@ -7,42 +7,86 @@ use proto::number::Usd;
 use proto::proposal::{Ask, Fact, Proposal, Relation};
 use proto::time::Period;
 
+use crate::policy::Policy;
 use crate::{View, lift, memory, proposal, streak};
 
-const CAPITAL: RuleId = RuleId::new("supervisor.capital");
-const DRAWDOWN: RuleId = RuleId::new("supervisor.drawdown");
-const HEALTH: RuleId = RuleId::new("supervisor.health");
-const DAILY_LOSS: RuleId = RuleId::new("supervisor.daily-loss");
-
-/// A cause of a freeze, as this event shows it.
-struct Cause {
+/// A cause of a freeze, and what on a feed of `Seen` tells of it.
+struct Cause<Seen> {
     rule: RuleId,
     priority: Priority,
     /// What shows that it is there.
-    there: Option<Vec<Fact>>,
-    /// What would show that it is gone; looked into only where there is a hold to end.
+    there: fn(&View<'_>, &Seen) -> Option<Vec<Fact>>,
+    /// What shows that it is gone; looked into only where there is a hold to end.
     gone: fn(&View<'_>) -> Option<Vec<Fact>>,
-    /// What is asked while it is there.
-    freeze: Freeze,
-}
-
-/// A freeze that may be asked for; without a duration it stands until a person has looked at it.
-struct Freeze {
-    duration: Option<Period>,
+    /// For how long it freezes at first; none is until a person has looked at it.
+    duration: fn(&Policy) -> Option<Period>,
     severity: Severity,
     subsystems: &'static [&'static str],
+    /// Whether a person has to release it.
     review: bool,
 }
+
+static ON_SNAPSHOT: [Cause<Snapshot>; 4] = [
+    Cause {
+        rule: RuleId::new("supervisor.capital"),
+        priority: Priority::Critical,
+        there: capital,
+        gone: lift::recovered,
+        duration: |_| None,
+        severity: Severity::Critical,
+        subsystems: &["trading", "execution", "signals", "risk"],
+        review: true,
+    },
+    Cause {
+        rule: RuleId::new("supervisor.drawdown"),
+        priority: Priority::Critical,
+        there: drawdown,
+        gone: lift::recovered,
+        duration: |policy| Some(policy.drawdown.duration),
+        severity: Severity::Critical,
+        subsystems: &["trading", "execution", "signals"],
+        review: true,
+    },
+    Cause {
+        rule: RuleId::new("supervisor.daily-loss"),
+        priority: Priority::Critical,
+        there: daily_loss,
+        gone: lift::recovered,
+        duration: |policy| Some(policy.daily_loss.duration),
+        severity: Severity::High,
+        subsystems: &["trading", "execution"],
+        review: true,
+    },
+    // `[loss-streak]`: a break after losing trades in a row.
+    Cause {
+        rule: streak::RULE,
+        priority: Priority::High,
+        there: |view, _| streak::unanswered(view),
+        gone: streak_over,
+        duration: |policy| Some(policy.loss_streak.duration),
+        severity: Severity::Medium,
+        subsystems: &["trading"],
+        review: false,
+    },
+];
+
+static ON_HEALTH: Cause<Health> = Cause {
+    rule: RuleId::new("supervisor.health"),
+    priority: Priority::Critical,
+    there: health,
+    gone: lift::recovered,
+    duration: |policy| Some(policy.health.duration),
+    severity: Severity::Critical,
+    subsystems: &["trading", "execution", "signals"],
+    review: true,
+};
 
 /// Freezes while their causes are there, and clears the holds whose causes are gone.
 pub(crate) fn proposals(view: &View<'_>) -> Vec<Proposal> {
     match &view.event.body {
-        Body::Snapshot(snapshot) => {
-            let causes = [capital, drawdown, daily_loss, loss_streak];
-            causes.into_iter().filter_map(|cause| answer(view, cause(view, snapshot))).collect()
-        }
+        Body::Snapshot(seen) => ON_SNAPSHOT.iter().filter_map(|cause| cause.answer(view, seen)).collect(),
         // A calm portfolio says nothing about the system: a health freeze is lifted by health alone.
-        Body::Health(seen) => answer(view, health(view, seen)).into_iter().collect(),
+        Body::Health(seen) => ON_HEALTH.answer(view, seen).into_iter().collect(),
         Body::Model(_) | Body::Receipt(_) | Body::ClockDue(_) | Body::Command(_) => Vec::new(),
     }
 }
@@ -52,21 +96,20 @@ pub(crate) fn freezes(view: &View<'_>) -> bool {
     proposals(view).iter().any(|proposal| matches!(proposal.ask, Ask::Freeze { .. }))
 }
 
-fn answer(view: &View<'_>, cause: Cause) -> Option<Proposal> {
-    let Cause { rule, priority, there, gone, freeze } = cause;
-    if let Some(facts) = there {
-        return Some(proposal(rule, priority, freeze.ask(), facts));
+impl<Seen> Cause<Seen> {
+    fn answer(&self, view: &View<'_>, seen: &Seen) -> Option<Proposal> {
+        if let Some(facts) = (self.there)(view, seen) {
+            return Some(proposal(self.rule.clone(), self.priority, self.freeze(view.policy), facts));
+        }
+        view.ledger.hold_of(&self.rule)?;
+        let facts = (self.gone)(view)?;
+        let ask = Ask::Clear { cause: self.rule.clone(), kind: None };
+        Some(proposal(self.rule.clone(), Priority::Normal, ask, facts))
     }
-    view.ledger.hold_of(&rule)?;
-    let facts = gone(view)?;
-    let ask = Ask::Clear { cause: rule.clone(), kind: None };
-    Some(proposal(rule, Priority::Normal, ask, facts))
-}
 
-impl Freeze {
-    fn ask(self) -> Ask {
+    fn freeze(&self, policy: &Policy) -> Ask {
         Ask::Freeze {
-            duration: self.duration,
+            duration: (self.duration)(policy),
             severity: self.severity,
             affected_subsystems: self.subsystems.iter().map(|&name| name.to_owned()).collect(),
             requires_manual_review: self.review,
@@ -74,55 +117,18 @@ impl Freeze {
     }
 }
 
-/// A freeze that a person has to look at.
-const fn reviewed(
-    duration: Option<Period>,
-    severity: Severity,
-    subsystems: &'static [&'static str],
-) -> Freeze {
-    Freeze { duration, severity, subsystems, review: true }
-}
-
 /// `[capital]`: too little left to trade with.
-fn capital(view: &View<'_>, snapshot: &Snapshot) -> Cause {
-    let (equity, floor) = (snapshot.total_equity, view.policy.capital.below_usd);
-    let there = (equity < floor).then(|| vec![Fact::met("total_equity", equity, Relation::Below, floor)]);
-    Cause {
-        rule: CAPITAL,
-        priority: Priority::Critical,
-        there,
-        gone: lift::recovered,
-        freeze: reviewed(None, Severity::Critical, &["trading", "execution", "signals", "risk"]),
-    }
+fn capital(view: &View<'_>, snapshot: &Snapshot) -> Option<Vec<Fact>> {
+    Some(vec![Fact::below("total_equity", snapshot.total_equity, view.policy.capital.below_usd)?])
 }
 
 /// `[drawdown]`: too far below the peak.
-fn drawdown(view: &View<'_>, snapshot: &Snapshot) -> Cause {
-    let rule = &view.policy.drawdown;
-    let seen = snapshot.drawdown_pct;
-    let fact = || vec![Fact::met("drawdown_pct", seen, Relation::Above, rule.above_pct)];
-    let there = (seen > rule.above_pct).then(fact);
-    Cause {
-        rule: DRAWDOWN,
-        priority: Priority::Critical,
-        there,
-        gone: lift::recovered,
-        freeze: reviewed(Some(rule.duration), Severity::Critical, &["trading", "execution", "signals"]),
-    }
+fn drawdown(view: &View<'_>, snapshot: &Snapshot) -> Option<Vec<Fact>> {
+    Some(vec![Fact::above("drawdown_pct", snapshot.drawdown_pct, view.policy.drawdown.above_pct)?])
 }
 
 /// `[daily-loss]`: too much lost since midnight UTC, open positions included.
-fn daily_loss(view: &View<'_>, snapshot: &Snapshot) -> Cause {
-    Cause {
-        rule: DAILY_LOSS,
-        priority: Priority::Critical,
-        there: lost_today(view, snapshot),
-        gone: lift::recovered,
-        freeze: reviewed(Some(view.policy.daily_loss.duration), Severity::High, &["trading", "execution"]),
-    }
-}
-
-fn lost_today(view: &View<'_>, snapshot: &Snapshot) -> Option<Vec<Fact>> {
+fn daily_loss(view: &View<'_>, snapshot: &Snapshot) -> Option<Vec<Fact>> {
     let most = view.policy.daily_loss.above_pct;
     let equity = snapshot.total_equity;
     // Nothing left is the worst case, and no division by zero.
@@ -139,22 +145,6 @@ fn lost_today(view: &View<'_>, snapshot: &Snapshot) -> Option<Vec<Fact>> {
     })
 }
 
-/// `[loss-streak]`: a break after losing trades in a row.
-fn loss_streak(view: &View<'_>, _: &Snapshot) -> Cause {
-    Cause {
-        rule: streak::RULE,
-        priority: Priority::High,
-        there: streak::unanswered(view),
-        gone: streak_over,
-        freeze: Freeze {
-            duration: Some(view.policy.loss_streak.duration),
-            severity: Severity::Medium,
-            subsystems: &["trading"],
-            review: false,
-        },
-    }
-}
-
 fn streak_over(view: &View<'_>) -> Option<Vec<Fact>> {
     if view.memory.losses.in_a_row >= view.policy.loss_streak.losses {
         streak::break_over(view)
@@ -164,7 +154,7 @@ fn streak_over(view: &View<'_>) -> Option<Vec<Fact>> {
 }
 
 /// `[health]`: the system or its emergency stop has failed.
-fn health(view: &View<'_>, health: &Health) -> Cause {
+fn health(_: &View<'_>, health: &Health) -> Option<Vec<Fact>> {
     let mut facts = Vec::new();
     if health.ess_state == EssState::Critical {
         facts.push(word("ess_state", EssState::Critical.as_str()));
@@ -172,18 +162,7 @@ fn health(view: &View<'_>, health: &Health) -> Cause {
     if health.system_status == SystemStatus::Emergency {
         facts.push(word("system_status", SystemStatus::Emergency.as_str()));
     }
-    let there = (!facts.is_empty()).then_some(facts);
-    Cause {
-        rule: HEALTH,
-        priority: Priority::Critical,
-        there,
-        gone: lift::recovered,
-        freeze: reviewed(
-            Some(view.policy.health.duration),
-            Severity::Critical,
-            &["trading", "execution", "signals"],
-        ),
-    }
+    (!facts.is_empty()).then_some(facts)
 }
 
 fn word(what: &'static str, seen: &'static str) -> Fact {
