@@ -27,6 +27,9 @@ use crate::streams::{MeshConfig, describe};
 /// How long the next retained ruling may take before the rulings are read one by one.
 const STALLED: Duration = Duration::from_secs(5);
 
+/// How long more is waited for where the server says that something is left, and its last message was read.
+const MORE: Duration = Duration::from_millis(500);
+
 /// How often a message that seems not to be there is asked for.
 const ASKED: u32 = 4;
 
@@ -173,10 +176,15 @@ async fn heads_of(nats: &Nats, filter: &str) -> anyhow::Result<Heads> {
 async fn retained(nats: &Nats, filter: &str) -> anyhow::Result<Folding> {
     let mut fold = Folding::default();
     let stream = nats.subjects.stream(Stream::Rulings);
+    // What a server counts as left is not enough to go by: 2.9 is off by some where messages between were removed. A last
+    // message that is damaged may not be told either: then there is only that count.
+    let last = nats.broker.last(&stream, filter).await.ok().flatten();
+    let end = last.map_or(Sequence(0), |last| last.sequence);
     let Reading { pending, mut records } = nats.broker.read(&stream, filter, Sequence(1)).await?;
     let (mut left, mut read) = (pending, Sequence(0));
-    while left > 0 {
-        let Ok(next) = timeout(STALLED, records.next()).await else {
+    while left > 0 || read < end {
+        let patience = if read < end { STALLED } else { MORE };
+        let Ok(next) = timeout(patience, records.next()).await else {
             fold.take_singly(nats, filter, read).await?;
             break;
         };

@@ -10,10 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::gateway::metrics::Metrics;
-use clap::Parser as _;
 use mesh::clock::Clock;
 use mesh::lease::Leasing;
-use mesh::streams::{self, Options};
 use proto::id::SlotCount;
 use proto::subject::{Stream, Subjects};
 use proto::testing::MONDAY;
@@ -76,12 +74,6 @@ struct Life {
     metrics: Metrics,
 }
 
-#[derive(clap::Parser)]
-struct Provision {
-    #[command(flatten)]
-    options: Options,
-}
-
 impl Plan {
     fn drawn(random: &mut Random) -> Self {
         let mut often = |most: u64| if random.chance(400) { random.between(1, most) } else { 0 };
@@ -128,9 +120,7 @@ impl Life {
     fn begun(mut random: Random) -> Self {
         let plan = Plan::drawn(&mut random);
         let (slots, replicas) = (plan.slots.get().to_string(), plan.replicas.to_string());
-        let args = ["provision", "--slots", slots.as_str(), "--replicas", replicas.as_str()];
-        let configs = streams::wanted(&Subjects::default(), &Provision::parse_from(args).options);
-        let bus = Bus::new(configs, Staff::default(), random.fork());
+        let bus = Bus::provisioned(&["--slots", &slots, "--replicas", &replicas], random.fork());
         let clock = Clock::starting_at(MONDAY);
         let habitat = Habitat { bus: bus.clone(), clock, policy: POLICY };
         let node = habitat.node("staff", &bus.link("staff"));

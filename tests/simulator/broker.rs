@@ -1,7 +1,9 @@
 //! A broker in memory that behaves as nats-server does, and misbehaves as it can.
 
+mod agrees;
 pub(crate) mod faults;
 mod link;
+mod miscounts;
 pub(crate) mod stream;
 
 use std::collections::BTreeMap;
@@ -12,7 +14,10 @@ use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::stream::Config;
 use bytes::Bytes;
+use clap::Parser as _;
 use mesh::publish::{NotStored, Stored};
+use mesh::streams::{self, Options};
+use proto::subject::Subjects;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -48,17 +53,25 @@ pub(crate) struct State {
     uniques: u64,
 }
 
+#[derive(clap::Parser)]
+struct Provision {
+    #[command(flatten)]
+    options: Options,
+}
+
 impl Bus {
-    /// A broker with these streams.
-    pub(crate) fn new(configs: Vec<Config>, staff: Staff, random: Random) -> Self {
+    /// A broker with the streams that `federation-provision` makes with these arguments, and nobody at work yet.
+    pub(crate) fn provisioned(args: &[&str], random: Random) -> Self {
+        let Provision { options } = Provision::parse_from([&["provision"], args].concat());
+        let wanted = streams::wanted(&Subjects::default(), &options);
         let stream = |config: Config| (config.name.clone(), Stream::new(config));
         let state = State {
-            streams: configs.into_iter().map(stream).collect(),
+            streams: wanted.into_iter().map(stream).collect(),
             faults: Faults::default(),
             injected: Injected::default(),
             random,
             trace: Trace::new(),
-            staff,
+            staff: Staff::default(),
             restarts: 0,
             stalled_until: Instant::now(),
             uniques: 0,
@@ -178,6 +191,16 @@ impl State {
             self.injected.count(fault);
         }
         happens
+    }
+
+    /// How much is left to read, as the server tells it.
+    fn told_left(&mut self, left: u64) -> u64 {
+        const OFF_BY: u64 = 3;
+        if self.happens("miscounted", |faults| faults.miscounts) {
+            (left + self.random.between(0, 2 * OFF_BY)).saturating_sub(OFF_BY)
+        } else {
+            left
+        }
     }
 
     /// From now on nothing goes wrong.

@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use clap::Parser as _;
 use mesh::clock::Clock;
-use mesh::streams::{self, Options};
 use proto::id::{PortfolioId, Role, SlotCount};
 use proto::subject::{Stream, Subjects};
 use proto::testing::MONDAY;
@@ -34,12 +32,6 @@ pub(crate) struct Came {
     pub(crate) rulings: u64,
     pub(crate) injected: Injected,
     pub(crate) verdict: Result<(), Wrong>,
-}
-
-#[derive(clap::Parser)]
-struct Provision {
-    #[command(flatten)]
-    options: Options,
 }
 
 /// How a life is lived.
@@ -107,10 +99,8 @@ pub(crate) fn live(seed: u64) -> Came {
 fn habitat(plan: &Plan, random: &mut Random) -> Habitat {
     let slots = plan.slots.get().to_string();
     let (replicas, history) = (plan.replicas.to_string(), plan.history.to_string());
-    let args = ["provision", "--slots", &slots, "--replicas", &replicas, "--history", &history];
-    let options = Provision::parse_from(args).options;
-    let configs = streams::wanted(&Subjects::default(), &options);
-    let bus = Bus::new(configs, Staff::default(), random.fork());
+    let args = ["--slots", &slots, "--replicas", &replicas, "--history", &history];
+    let bus = Bus::provisioned(&args, random.fork());
     let habitat = Habitat { bus: bus.clone(), clock: Clock::starting_at(MONDAY), policy: POLICY };
     let node = habitat.node("staff", &bus.link("staff"));
     bus.state().staff = Staff::hired(&node, &Subjects::default());

@@ -28,6 +28,8 @@ pub(crate) struct Faults {
     pub(crate) silent: u64,
     /// A consumer begins some messages earlier than it should.
     pub(crate) repeats: u64,
+    /// It is told wrongly how much is left to read, as nats-server 2.9 does.
+    pub(crate) miscounts: u64,
     /// A role does not answer, answers late, or is not found.
     pub(crate) unanswered: u64,
     /// A role answers garbage.
@@ -62,6 +64,7 @@ impl Faults {
             ended: often(30),
             silent: often(20),
             repeats: often(500),
+            miscounts: often(300),
             unanswered: often(300),
             garbage: often(100),
             id_first: often(1) == 1,

@@ -68,6 +68,10 @@ impl Link {
         Self { bus, name: name.to_owned(), line, changed: Notify::new() }
     }
 
+    pub(crate) const fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap()
     }
@@ -305,7 +309,11 @@ impl Broker for Handle {
         sequence: Sequence,
     ) -> BoxFuture<'a, anyhow::Result<Option<Record>>> {
         let get = move |stream: &Stream, until| stream.get(sequence.0).filter(|_| sequence.0 <= until);
-        async move { Ok(self.0.ask(stream, get).await?.flatten()) }.boxed()
+        async move {
+            anyhow::ensure!(sequence.0 > 0, "bad request: there is no message 0");
+            Ok(self.0.ask(stream, get).await?.flatten())
+        }
+        .boxed()
     }
 
     fn read<'a>(
@@ -320,6 +328,7 @@ impl Broker for Handle {
             let (created, pending) = opened.context("no such stream")?;
             let connects = self.0.connects();
             let mut state = self.0.bus.state();
+            let pending = state.told_left(pending);
             let back = if state.happens("repeated delivery", |faults| faults.repeats) { FEW } else { 0 };
             let cursor = Cursor {
                 link: Arc::clone(&self.0),
@@ -399,9 +408,10 @@ impl Cursor {
         if state.happens("silent consumer", |faults| faults.silent) {
             return Look::Silent;
         }
+        let pending = state.told_left(record.pending);
         let state = &mut *state;
         let delay = state.faults.delay(&mut state.random);
-        Look::Found(record, delay)
+        Look::Found(Record { pending, ..record }, delay)
     }
 }
 

@@ -168,8 +168,10 @@ impl Stream {
         self.last
     }
 
+    /// Of a stream that never held anything it is 0.
     pub(crate) fn first_sequence(&self) -> u64 {
-        self.messages.keys().next().copied().unwrap_or(self.last + 1)
+        let none = if self.last == 0 { 0 } else { self.last + 1 };
+        self.messages.keys().next().copied().unwrap_or(none)
     }
 
     pub(crate) fn len(&self) -> usize {
