@@ -9,7 +9,7 @@ use bytes::Bytes;
 use mesh::backoff::Backoff;
 use mesh::broker::Record;
 use mesh::crash::{self, Step};
-use mesh::nats::Nats;
+use mesh::nats::{LOOK_TIMEOUT, Nats};
 use mesh::planted::{self, Bug};
 use mesh::publish::{
     ACK_TIMEOUT, NotStored, OUTLAST_ELECTION, Stored, publish_acked, publish_until_stored, with_id,
@@ -27,9 +27,6 @@ use crate::metrics::Metrics;
 
 /// The longest pause between attempts to append.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How long the leader may take to say what stands in the log. While none is elected nobody answers: whoever waits for long
-/// then finds out late that there is one.
-const LOOK_UP: Duration = Duration::from_secs(2);
 
 /// What became of a ruling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,8 +105,9 @@ impl Bailiff {
     /// Reads the leader: did ours go in, did another's, or (none) neither? What stands first after what was folded decides:
     /// ours counts only there.
     async fn look_up(&self, subject: &str, ours: &Bytes, last: Sequence) -> anyhow::Result<Option<Appended>> {
-        let next = timeout(LOOK_UP, self.nats.next_message(Stream::Rulings, subject, Sequence(last.0 + 1)));
-        let next = next.await.with_context(|| format!("not within {LOOK_UP:?}"))??;
+        let next =
+            timeout(LOOK_TIMEOUT, self.nats.next_message(Stream::Rulings, subject, Sequence(last.0 + 1)));
+        let next = next.await.with_context(|| format!("not within {LOOK_TIMEOUT:?}"))??;
         let Some(Record { sequence, payload, .. }) = next else { return Ok(None) };
         if payload == *ours {
             return Ok(Some(Appended::Won { sequence, hash: RulingHash::of(ours) }));

@@ -23,6 +23,10 @@ pub use connection::Connection;
 /// How long one request to JetStream may take.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a stream's leader may take to say what is there, where it is asked again and again. While none is elected nobody
+/// answers: whoever waits for long then finds out late that there is one.
+pub const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// How often who waits for a connection looks.
 const GLANCE: Duration = Duration::from_millis(50);
 

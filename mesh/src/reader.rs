@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 
 use crate::backoff::Backoff;
 use crate::broker::Record;
-use crate::nats::Nats;
+use crate::nats::{LOOK_TIMEOUT, Nats};
 use crate::planted::{self, Bug};
 use crate::streams;
 
@@ -22,9 +22,6 @@ const GLANCE: Duration = Duration::from_secs(1);
 /// After this many quiet glances the leader is asked whether there is a message: a consumer can die silently, as one does
 /// that another server of the cluster kept and took with it.
 const GLANCES: u32 = 3;
-/// How long the leader may take to say so. While none is elected nobody answers: whoever waits for long then finds out late
-/// that there is one.
-const LOOK: Duration = Duration::from_secs(2);
 /// How long making a consumer may take before it is tried anew.
 const OPENING: Duration = Duration::from_secs(10);
 
@@ -216,12 +213,12 @@ impl Source {
 
     /// The stream's identity, and its last message that is wanted.
     async fn look(&self) -> anyhow::Result<(String, Option<Sequence>)> {
-        let looked = timeout(LOOK, async {
+        let looked = timeout(LOOK_TIMEOUT, async {
             let identity = streams::describe(&self.nats, &self.stream).await?.created;
             let last = self.nats.broker.last(&self.stream, &self.filter).await?;
             anyhow::Ok((identity, last.map(|record| record.sequence)))
         });
-        looked.await.with_context(|| format!("no answer within {LOOK:?}"))?
+        looked.await.with_context(|| format!("no answer within {LOOK_TIMEOUT:?}"))?
     }
 
     async fn open(self, from: Sequence, pause: Duration) -> anyhow::Result<Opened> {
