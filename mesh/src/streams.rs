@@ -17,7 +17,7 @@ use crate::nats::Nats;
 pub use check::{MeshConfig, check, check_telling};
 pub use provision::{Provisioned, provision};
 pub(crate) use spec::bucket_stream;
-pub use spec::{Difference, Options};
+pub use spec::{DUPLICATE_WINDOW, Difference, Options};
 pub use succession::{Acceptance, Predecessor, accept};
 
 /// What a server tells about a stream.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mesh::clock::Clock;
+use mesh::streams::DUPLICATE_WINDOW;
 use proto::id::{PortfolioId, Role, SlotCount};
 use proto::subject::{Stream, Subjects};
 use proto::testing::MONDAY;
@@ -33,6 +34,9 @@ pub(crate) struct Came {
     pub(crate) injected: Injected,
     pub(crate) verdict: Result<(), Wrong>,
 }
+
+/// How often in a thousand moments an arbiter stands still.
+const STANDSTILLS: u64 = 15;
 
 /// How a life is lived.
 struct Plan {
@@ -120,6 +124,9 @@ impl Life {
         let mut feeds = self.feeds();
         while !feeds.is_empty() {
             self.trouble();
+            if self.random.chance(STANDSTILLS) {
+                self.stand_still().await;
+            }
             let pause = self.random.millis(50, 1_500);
             let _ = tokio::time::timeout(pause, feeds.join_next()).await;
         }
@@ -194,6 +201,17 @@ impl Life {
     fn cut_or_mend(&mut self, index: usize) {
         let Some(process) = &self.arbiters[index] else { return };
         if self.random.chance(500) { process.link.cut() } else { process.link.mend() }
+    }
+
+    /// An arbiter hears and says nothing for so long that the broker forgets the ids of what was said before.
+    async fn stand_still(&mut self) {
+        let index = usize::try_from(self.random.between(0, self.arbiters.len() as u64 - 1)).unwrap();
+        let Some(process) = &self.arbiters[index] else { return };
+        self.habitat.bus.state().injected.count("standstill");
+        process.link.cut();
+        let period = DUPLICATE_WINDOW + self.random.millis(1, 60_000);
+        sleep(period).await;
+        process.link.mend();
     }
 
     /// Everything works again, and whoever was killed is there again.

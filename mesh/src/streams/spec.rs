@@ -12,7 +12,7 @@ use proto::time::Period;
 use super::succession::Note;
 
 /// How long a stream knows message ids: it covers retries; identity covers the rest.
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+pub const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 /// What may be chosen when a mesh is made.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
