@@ -52,8 +52,8 @@ impl Producer {
         }
     }
 
-    /// Publishes once more what was published a moment ago, in the same order, as a buffer does; says how many.
-    pub(crate) async fn publish_again(&mut self) -> usize {
+    /// Publishes once more what was published a moment ago, in the same order, as a buffer does.
+    pub(crate) async fn publish_again(&mut self) {
         let items: Vec<Item> = {
             let sent = self.book.open();
             let late = sent.taken.iter().filter(|taken| taken.at.elapsed() < MOMENT);
@@ -64,9 +64,11 @@ impl Producer {
             sent.items.iter().filter(again).cloned().collect()
         };
         for item in &items {
-            self.add(item).await;
+            // A Redis that is halted goes on at a later step, which must not wait for each of these.
+            if !self.add(item).await {
+                break;
+            }
         }
-        items.len()
     }
 
     /// One attempt; whether Redis took it.
