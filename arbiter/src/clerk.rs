@@ -277,7 +277,7 @@ mod tests {
             Standing { ledger: Some(testing::ledger()), ruled: Sequence(7), ..Standing::default() };
         let timer = Event::clock_due(&PortfolioId::main(), MONDAY);
         let entry = EntryId { millis: 1, number: 0 };
-        let source = Source::Redis { stream: "snapshots".to_owned(), entry, through: entry };
+        let source = Source::Redis { stream: "snapshots".into(), entry, through: entry };
         let snapshot = Event { source, ..testing::event(MONDAY, Body::Snapshot(testing::snapshot())) };
         for (sequence, event, expected) in [
             (6, &timer, true),

@@ -253,7 +253,7 @@ fn nth(portfolio: &PortfolioId, nth: i64, start: Time, change: impl FnOnce(&mut 
     change(&mut numbers);
     let at = start.after(Period::from_secs(5 * nth));
     let entry = proto::id::EntryId { millis: at.as_millis().unsigned_abs(), number: 0 };
-    let stream = "quantum:stream:portfolio.snapshot_updated".to_owned();
+    let stream = "quantum:stream:portfolio.snapshot_updated".into();
     let mut event = event(at, Body::Snapshot(numbers));
     event.id = EventId::derive(&["test", portfolio.as_str(), &entry.to_string()]);
     event.source = Source::Redis { stream, entry, through: entry };

@@ -126,7 +126,7 @@ mod tests {
 
     fn order(number: u64, severity: Severity) -> Event {
         let by = Person { name: "ada".to_owned(), rank: Rank::Operator };
-        let affected_subsystems = vec!["trading".to_owned()];
+        let affected_subsystems = ["trading"].into();
         let order = Order::Freeze { duration: None, severity, affected_subsystems };
         let command = Command { by, approved_by: None, reason: "news".to_owned(), order };
         let event = snapshot_event(&portfolio("main"), number);

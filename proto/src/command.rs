@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::decision::Severity;
 use crate::id::HoldId;
 use crate::number::{Fraction, Ratio, Usd};
+use crate::subsystems::Subsystems;
 use crate::time::Period;
 use crate::value::Mode;
 
@@ -78,7 +79,7 @@ pub enum Order {
         /// How bad it is.
         severity: Severity,
         /// What stops.
-        affected_subsystems: Vec<String>,
+        affected_subsystems: Subsystems,
     },
     /// End a hold.
     Release {

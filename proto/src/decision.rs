@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{BadId, DecisionId, EventId, PolicyRevision, PortfolioId, Role, RuleId, TraceId, Version};
 use crate::number::{Fraction, Ratio, Usd};
+use crate::subsystems::Subsystems;
 use crate::time::Time;
 use crate::value::{Mode, Profile, Value};
 use crate::wire::Schema;
@@ -248,7 +249,7 @@ pub enum Payload {
         /// For how many minutes from now; 0 is until released, and nothing else.
         duration_minutes: u64,
         /// What stops.
-        affected_subsystems: Vec<String>,
+        affected_subsystems: Subsystems,
         /// How bad it is.
         severity: Severity,
         /// Whether a person has to release it.

@@ -1,5 +1,7 @@
 //! Events: what happened, as the arbiter takes it from EVENTS.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +43,7 @@ pub enum Source {
     /// A Redis stream entry.
     Redis {
         /// The stream's key.
-        stream: String,
+        stream: Cow<'static, str>,
         /// The entry.
         entry: EntryId,
         /// All entries of this stream up to this one were through when this was published.
@@ -332,7 +334,7 @@ impl Event {
             at: due,
             source: Source::Clock,
             trace_id: id.into(),
-            correlation_id: id.to_string(),
+            correlation_id: id.into(),
             stale: false,
             body: Body::ClockDue(ClockDue { due }),
         }

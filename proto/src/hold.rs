@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::decision::{Author, Severity};
 use crate::id::{DecisionId, EventId, HoldId, RuleId};
 use crate::proposal::Bound;
+use crate::subsystems::Subsystems;
 use crate::time::{Period, Time};
 
 /// A standing restriction: its cause, its owner, what it bounds, until when, and who may lift it.
@@ -65,8 +66,8 @@ pub struct Freeze {
     pub severity: Severity,
     /// The latest of all; none when one of them stands until released.
     pub until: Option<Time>,
-    /// All that stop, sorted.
-    pub affected_subsystems: Vec<String>,
+    /// All that stop.
+    pub affected_subsystems: Subsystems,
     /// Whether a person has to release one of them.
     pub requires_manual_review: bool,
     /// The holds, strictest first.

@@ -87,9 +87,9 @@ pub struct Changes {
     /// When it last loosened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loosened_at: Option<Time>,
-    /// Loosenings of the last 24 hours, oldest first.
+    /// Loosenings, oldest first; the next one drops those that are 24 hours old.
     pub loosenings: Vec<Time>,
-    /// Reversals of direction of the last hour, oldest first.
+    /// Reversals of direction, oldest first; the next one drops those that are an hour old.
     pub reversals: Vec<Time>,
     /// The direction of the last change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -137,7 +137,7 @@ impl Ruled {
     pub fn knows(&self, event: &Event) -> bool {
         match &event.source {
             Source::Redis { stream, entry, .. } => {
-                self.entries.get(stream).is_some_and(|latest| entry <= latest)
+                self.entries.get(&**stream).is_some_and(|latest| entry <= latest)
                     || self.told.contains(&event.id)
             }
             Source::Operator | Source::Clock => self.recent.contains(&event.id),
@@ -148,10 +148,10 @@ impl Ruled {
     pub fn remember(&mut self, event: &Event) {
         match &event.source {
             Source::Redis { stream, entry, .. } => {
-                if let Some(latest) = self.entries.get_mut(stream) {
+                if let Some(latest) = self.entries.get_mut(&**stream) {
                     *latest = (*latest).max(*entry);
                 } else {
-                    self.entries.insert(stream.clone(), *entry);
+                    self.entries.insert(stream.clone().into_owned(), *entry);
                 }
                 if event.body.reported_at().is_some() {
                     push_bounded(&mut self.told, event.id);
@@ -223,7 +223,8 @@ impl Ledger {
 
     /// The hold that this cause placed.
     pub fn hold_of(&self, cause: &RuleId) -> Option<&Hold> {
-        self.holds.values().find(|hold| hold.cause == *cause)
+        // Mostly nothing is held.
+        if self.holds.is_empty() { None } else { self.holds.values().find(|hold| hold.cause == *cause) }
     }
 
     /// This ledger as a role sees it: without the roles' memories.

@@ -20,6 +20,7 @@ pub mod ruling;
 #[cfg(test)]
 mod schemas;
 pub mod subject;
+pub mod subsystems;
 pub mod terms;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

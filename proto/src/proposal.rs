@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::decision::{Author, DecisionType, Priority, ResearchTask, Severity};
 use crate::id::{HoldId, RuleId};
 use crate::number::{Fraction, Ratio, Usd};
+use crate::subsystems::Subsystems;
 use crate::time::Period;
 use crate::value::{Kind, Value};
 
@@ -47,7 +48,7 @@ pub enum Ask {
         /// How bad it is.
         severity: Severity,
         /// What stops.
-        affected_subsystems: Vec<String>,
+        affected_subsystems: Subsystems,
         /// Whether a person has to release it.
         requires_manual_review: bool,
     },
@@ -86,7 +87,7 @@ pub enum Bound {
         /// How bad it is.
         severity: Severity,
         /// What stops.
-        affected_subsystems: Vec<String>,
+        affected_subsystems: Subsystems,
     },
     /// Every value: none may loosen.
     Loosening,

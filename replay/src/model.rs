@@ -183,7 +183,7 @@ mod tests {
     fn entry(at: Time, drawdown: f64) -> Event {
         let body = Body::Snapshot(Snapshot { drawdown_pct: Fraction::lit(drawdown), ..snapshot() });
         let entry = EntryId { millis: at.as_millis().unsigned_abs(), number: 0 };
-        let source = Source::Redis { stream: "snapshots".to_owned(), entry, through: entry };
+        let source = Source::Redis { stream: "snapshots".into(), entry, through: entry };
         Event { source, ..event(at, body) }
     }
 

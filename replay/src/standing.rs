@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use court::{Deliberation, Judgement, Matter, Voice};
+use court::{Deliberation, Judgement, Matter, Said, Voice, Voices};
 use proto::case::{Brief, Statement, Verdict};
 use proto::event::Event;
 use proto::id::{PolicyRevision, PortfolioId, Role, RulingHash};
@@ -35,6 +35,8 @@ pub(crate) struct Standing {
     previous: RulingHash,
     /// One a seat, in the order of the seats.
     posts: Vec<Post>,
+    /// What each of them said when it was last asked.
+    said: Vec<Option<Statement>>,
 }
 
 /// A seat, and who works there.
@@ -42,6 +44,8 @@ struct Post {
     role: Role,
     /// None where nobody serves this role.
     desk: Option<Box<dyn Desk>>,
+    /// Whether it was asked about the latest event.
+    asked: bool,
     /// Whether it was heard since its memory was last written into the ledger.
     unwritten: bool,
 }
@@ -51,26 +55,28 @@ impl Standing {
     pub(crate) fn begin(book: &Book, portfolio: PortfolioId) -> Self {
         let post = |role: &Role| {
             let desk = book.staff.get(role).map(|office| office.desk());
-            Post { role: role.clone(), desk, unwritten: false }
+            Post { role: role.clone(), desk, asked: false, unwritten: false }
         };
         Self {
             ledger: court::genesis(&book.terms, portfolio),
             due: None,
             previous: RulingHash::default(),
             posts: book.terms.seats.keys().map(post).collect(),
+            said: vec![None; book.terms.seats.len()],
         }
     }
 
     /// One round, of which nothing is kept but the state that it leaves.
     pub(crate) fn settle(&mut self, rules: Rules<'_>, event: &Event) -> Judgement {
         let terms = &rules.book.terms;
-        let voices = self.hear(rules, event);
-        let before = court::may_need_review(terms, &self.ledger, &voices).then(|| self.ledger.clone());
-        let deliberation = Deliberation::open(terms, event, &mut self.ledger, voices);
-        let review = before.and_then(|before| review(rules, &self.posts, event, &before, &deliberation));
+        let Self { ledger, posts, said, .. } = self;
+        let voices = Voices::on(terms, event, ledger, hear(posts, said, rules, event, ledger));
+        let before = court::may_need_review(terms, ledger, &voices).then(|| ledger.clone());
+        let deliberation = Deliberation::open(terms, event, ledger, &voices);
+        let review = before.and_then(|before| review(rules, posts, event, &before, &deliberation));
         let judgement = deliberation.close(review.as_ref());
         self.previous = RulingHash::default();
-        self.due = court::next_due(terms, &self.ledger);
+        self.due = court::next_due(terms, ledger);
         judgement
     }
 
@@ -83,54 +89,36 @@ impl Standing {
     ) -> Result<Ruling, serde_json::Error> {
         let terms = &rules.book.terms;
         self.write_memories()?;
-        let voices = self.hear(rules, &event);
-        let roles = self.heard(rules, &voices)?;
-        let before = self.ledger.clone();
-        let mut after = self.ledger.clone();
-        let deliberation = Deliberation::open(terms, &event, &mut after, voices);
-        let review = review(rules, &self.posts, &event, &before, &deliberation);
-        let judgement = deliberation.close(review.as_ref());
-        let hearing = Hearing { roles, review };
-        let matter = Matter { position, previous: self.previous, event, before, hearing };
-        let ruling = judgement.into_ruling(terms, matter, after);
+        hear(&mut self.posts, &mut self.said, rules, &event, &self.ledger);
+        let hearing = Hearing { roles: self.heard(rules)?, review: None };
+        let (previous, before, mut after) = (self.previous, self.ledger.clone(), self.ledger.clone());
+        let mut matter = Matter { position, previous, event, before, hearing };
+        let voices = matter.voices(terms);
+        let deliberation = Deliberation::open(terms, &matter.event, &mut after, &voices);
+        let review = review(rules, &self.posts, &matter.event, &matter.before, &deliberation);
+        let Judgement { findings, decisions, .. } = deliberation.close(review.as_ref());
+        let outcomes = voices.outcomes(findings);
+        matter.hearing.review = review;
+        let ruling = matter.ruled(terms, outcomes, decisions, after);
         self.previous = RulingHash::of(&ruling.to_bytes()?);
         self.due = court::next_due(terms, &ruling.after);
         self.ledger = ruling.after.clone();
         Ok(ruling)
     }
 
-    /// Everybody with interest in the event.
-    fn hear(&mut self, rules: Rules<'_>, event: &Event) -> Vec<Voice> {
-        let (kind, terms) = (event.kind(), &rules.book.terms);
-        let brief = Brief { event, ledger: &self.ledger, base: &terms.base };
-        let mut voices = Vec::with_capacity(self.posts.len());
-        for (post, seat) in self.posts.iter_mut().zip(terms.seats.values()) {
-            if seat.interests.contains(&kind) {
-                let statement = post.hear(rules.absent, brief);
-                voices.push(Voice { role: post.role.clone(), statement });
-            }
-        }
-        voices
-    }
-
-    /// The same as it stands in a ruling.
-    fn heard(
-        &mut self,
-        rules: Rules<'_>,
-        voices: &[Voice],
-    ) -> Result<BTreeMap<Role, Heard>, serde_json::Error> {
+    /// Who was heard on the event, and who was not, as it stands in a ruling.
+    fn heard(&mut self, rules: Rules<'_>) -> Result<BTreeMap<Role, Heard>, serde_json::Error> {
         let mut roles = BTreeMap::new();
-        for Voice { role, statement } in voices {
-            let memory =
-                self.posts.iter_mut().find(|post| post.role == *role).map(Post::write).transpose()?;
-            let heard = match (statement, memory.flatten()) {
-                (Some(Statement { proposals, wake_at }), Some(memory)) => {
-                    let verdict = Verdict { proposals: proposals.clone(), memory, wake_at: *wake_at };
+        let posts = self.posts.iter_mut().zip(&mut self.said);
+        for (post, said) in posts.filter(|(post, _)| post.asked) {
+            let heard = match (post.write()?, said.take()) {
+                (Some(memory), Some(Statement { proposals, wake_at })) => {
+                    let verdict = Verdict { proposals, memory, wake_at };
                     Heard::Verdict { policy: rules.revision.clone(), verdict }
                 }
-                (None, _) | (_, None) => Heard::Absent { why: why(rules, role) },
+                (None, _) | (_, None) => Heard::Absent { why: why(rules, &post.role) },
             };
-            roles.insert(role.clone(), heard);
+            roles.insert(post.role.clone(), heard);
         }
         Ok(roles)
     }
@@ -157,6 +145,29 @@ impl Post {
         self.unwritten = false;
         self.desk.as_ref().map(|desk| desk.memory()).transpose()
     }
+}
+
+/// Hears everybody with interest in the event.
+fn hear<'a>(
+    posts: &mut [Post],
+    said: &'a mut [Option<Statement>],
+    rules: Rules<'a>,
+    event: &Event,
+    ledger: &Ledger,
+) -> Vec<Voice<'a>> {
+    let (kind, terms) = (event.kind(), &rules.book.terms);
+    let brief = Brief { event, ledger, base: &terms.base };
+    let mut voices = Vec::with_capacity(posts.len());
+    for ((post, said), (role, seat)) in posts.iter_mut().zip(said).zip(&terms.seats) {
+        post.asked = seat.interests.contains(&kind);
+        if post.asked {
+            *said = post.hear(rules.absent, brief);
+            let said = said.as_ref();
+            let said = said.map(|said| Said { proposals: &said.proposals, wake_at: said.wake_at });
+            voices.push(Voice { role, seat: Some(seat), said });
+        }
+    }
+    voices
 }
 
 /// Asks the reviewer about what would still loosen; nobody is asked when nothing would.

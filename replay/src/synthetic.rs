@@ -70,7 +70,7 @@ impl Iterator for Synthetic {
 /// An event as the gateway makes it of a Redis entry.
 fn event(portfolio: &PortfolioId, at: Time, number: u64, id: EventId, body: Body) -> Event {
     let entry = EntryId { millis: at.as_millis().unsigned_abs(), number };
-    let stream = body.kind().as_str().to_owned();
+    let stream = body.kind().as_str().into();
     Event {
         schema: Schema::Event,
         id,
@@ -78,7 +78,7 @@ fn event(portfolio: &PortfolioId, at: Time, number: u64, id: EventId, body: Body
         at,
         source: Source::Redis { stream, entry, through: entry },
         trace_id: id.into(),
-        correlation_id: id.to_string(),
+        correlation_id: id.into(),
         stale: false,
         body,
     }

@@ -109,11 +109,11 @@ impl Tallies {
 
 impl Count {
     fn settled(&mut self, settled: &Settled<'_>) {
-        let Settled { ledger, outcomes, decisions, .. } = *settled;
+        let Settled { ledger, findings, decisions, .. } = settled;
         let tally = &mut self.tally;
         tally.rulings += 1;
-        for outcome in outcomes {
-            if let Finding::Refused { refusal } = &outcome.result {
+        for finding in findings.iter() {
+            if let Finding::Refused { refusal } = finding {
                 *tally.refusals.entry(refusal.as_str()).or_default() += 1;
                 tally.conflicts += u64::from(refusal.is_conflict());
             }
@@ -122,7 +122,7 @@ impl Count {
         if decisions.is_empty() && self.in_force.is_some() {
             return;
         }
-        for decision in decisions {
+        for decision in *decisions {
             *tally.decisions.entry(decision.decision_type()).or_default() += 1;
         }
         let is = InForce::of(ledger);

@@ -154,7 +154,12 @@ impl Published {
         for (_, bytes) in messages(&jetstream.get_stream("EVENTS").await?).await? {
             let event = Event::from_bytes(&bytes)?;
             if let Source::Redis { stream, entry, .. } = event.source {
-                events.entry(stream).or_default().entry(entry).or_default().insert(event.id.to_string());
+                events
+                    .entry(stream.into_owned())
+                    .or_default()
+                    .entry(entry)
+                    .or_default()
+                    .insert(event.id.to_string());
             }
         }
         let of = |event_type: &str| events.get(&format!("quantum:stream:{event_type}"));

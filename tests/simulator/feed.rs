@@ -128,5 +128,5 @@ fn source(body: &Body, at: Time, number: u64) -> Source {
         return Source::Operator;
     }
     let entry = EntryId { millis: at.as_millis().unsigned_abs(), number };
-    Source::Redis { stream: format!("quantum:stream:{}", body.kind()), entry, through: entry }
+    Source::Redis { stream: format!("quantum:stream:{}", body.kind()).into(), entry, through: entry }
 }

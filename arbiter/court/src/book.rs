@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use proto::event::Body;
-use proto::id::Role;
-use proto::ledger::{Direction, Equity, Ledger};
+use proto::id::{Role, RuleId};
+use proto::ledger::{Direction, Equity, Fired, Ledger};
 use proto::number::Usd;
 use proto::ruling::Heard;
 use proto::terms::Terms;
@@ -31,12 +31,22 @@ pub(crate) fn enter(draft: &mut Draft) {
     // Ruling the event again would count it twice.
     draft.after.ruled.remember(draft.event);
     equity(draft);
-    seats(draft);
-    let is_old = |given: &Time| now.since(*given) > RESEARCH_MEMORY;
-    // Mostly nothing is; to look is cheaper than to take the map apart.
-    if draft.after.research.values().any(is_old) {
-        draft.after.research.retain(|_, given| !is_old(given));
+    voices(draft);
+}
+
+/// Books what a rule saw when it moved something.
+pub(crate) fn fired(ledger: &mut Ledger, rule: &RuleId, fired: Fired) {
+    ledger.fired.insert(rule.clone(), fired);
+    if ledger.fired.len() > FIRED_MOST {
+        let oldest = ledger.fired.iter().min_by_key(|(_, fired)| fired.at).map(|(rule, _)| rule.clone());
+        oldest.and_then(|rule| ledger.fired.remove(&rule));
     }
+}
+
+/// Books that a task of this subject was given out.
+pub(crate) fn given_out(ledger: &mut Ledger, subject: &str, now: Time) {
+    ledger.research.retain(|_, given| now.since(*given) <= RESEARCH_MEMORY);
+    ledger.research.insert(subject.to_owned(), now);
 }
 
 /// Books what each heard role remembers. A role that was not heard keeps its memory.
@@ -63,36 +73,22 @@ pub(crate) fn changes(ledger: &mut Ledger, effective: &Values, now: Time) {
     }
 }
 
-/// Forgets what is too old, or too much, to count.
-pub(crate) fn forget(ledger: &mut Ledger, now: Time) {
-    for changes in ledger.changes.values_mut() {
-        forget_older(&mut changes.loosenings, now, FLAP_WINDOW);
-        forget_older(&mut changes.reversals, now, REVERSAL_WINDOW);
-    }
-    while ledger.fired.len() > FIRED_MOST {
-        let oldest = ledger.fired.iter().min_by_key(|(_, fired)| fired.at).map(|(rule, _)| rule.clone());
-        oldest.and_then(|rule| ledger.fired.remove(&rule));
-    }
-}
-
-fn forget_older(times: &mut Vec<Time>, now: Time, window: Period) {
-    let is_old = |at: &Time| now.since(*at) >= window;
-    // Mostly nothing is; to look is cheaper than to move what stays.
-    if times.iter().any(is_old) {
-        times.retain(|at| !is_old(at));
-    }
-}
-
 fn change(ledger: &mut Ledger, kind: Kind, direction: Direction, now: Time) {
     let changes = ledger.changes.entry(kind).or_default();
     if direction == Direction::Looser {
         changes.loosened_at = Some(now);
-        changes.loosenings.push(now);
+        note(&mut changes.loosenings, now, FLAP_WINDOW);
     }
     if changes.last.is_some_and(|last| last != direction) {
-        changes.reversals.push(now);
+        note(&mut changes.reversals, now, REVERSAL_WINDOW);
     }
     changes.last = Some(direction);
+}
+
+/// Adds a time, and forgets those that are too old to count.
+fn note(times: &mut Vec<Time>, now: Time, window: Period) {
+    times.retain(|at| now.since(*at) < window);
+    times.push(now);
 }
 
 /// A jump of equity makes snapshots suspect until enough of them agree; so does a producer that does not rely on them.
@@ -121,32 +117,23 @@ fn jumps(terms: &Terms, last: Usd, seen: Usd) -> bool {
 
 /// Books which guardians were heard, and when each heard role wants to be woken. An alarm of one that was not heard, and
 /// that went off, is put off.
-fn seats(draft: &mut Draft) {
+fn voices(draft: &mut Draft) {
     let (now, retry) = (draft.now, draft.now.after(draft.terms.due_retry));
-    let mut alarms = 0;
-    for (role, seat) in &draft.terms.seats {
-        let wakes = wakes(seat);
-        if !seat.guardian && !wakes {
-            continue;
+    let Ledger { heard, wakes: alarms, .. } = &mut *draft.after;
+    for voice in &draft.voices.roles {
+        let (Some(seat), Some(said)) = (voice.seat, voice.said) else { continue };
+        if seat.guardian && !heard.contains(voice.role) {
+            heard.insert(voice.role.clone());
         }
-        let said = draft.statement(role).map(|said| said.wake_at);
-        if seat.guardian && said.is_some() && !draft.after.heard.contains(role) {
-            draft.after.heard.insert(role.clone());
-        }
-        if wakes {
-            let alarm = match said {
-                // An alarm in the past would go off again and again.
-                Some(wake_at) => wake_at.map(|at| if at > now { at } else { retry }),
-                None => draft.after.wakes.get(role).map(|at| if *at > now { *at } else { retry }),
-            };
-            alarms += usize::from(alarm.is_some());
-            set_alarm(&mut draft.after.wakes, role, alarm);
+        if wakes(seat) {
+            set_alarm(alarms, voice.role, said.wake_at);
         }
     }
-    // More alarms than were set are of roles that are woken no more.
-    if draft.after.wakes.len() > alarms {
-        let seats = &draft.terms.seats;
-        draft.after.wakes.retain(|role, _| seats.get(role).is_some_and(wakes));
+    // One in the past would go off again and again.
+    alarms.values_mut().filter(|at| **at <= now).for_each(|at| *at = retry);
+    let is_woken = |role: &Role| draft.terms.seats.get(role).is_some_and(wakes);
+    if !alarms.keys().all(is_woken) {
+        alarms.retain(|role, _| is_woken(role));
     }
 }
 

@@ -6,7 +6,7 @@ use proto::ruling::Refusal;
 
 use crate::draft::Draft;
 use crate::motion::Motion;
-use crate::validity::{Subject, subject};
+use crate::validity::same_wish;
 
 /// Step 3: several roles, same subject: the senior wins, the others are outranked.
 pub(crate) fn seniors_win(draft: &mut Draft) {
@@ -19,11 +19,14 @@ pub(crate) fn seniors_win(draft: &mut Draft) {
     }
 }
 
-/// The most senior of those that contend with this motion counts. It is outranked by nobody, so it is open still.
+/// The most senior of those that contend with this motion counts. It is outranked by nobody, so it is open still. Holds are
+/// no contest: each cause has its own.
 fn outranked(motion: &Motion, all: &[Motion]) -> Option<Refusal> {
-    let subject = contested(motion).filter(|_| motion.is_open())?;
+    if !motion.is_open() {
+        return None;
+    }
     let seniors = all.iter().filter(|other| other.rank < motion.rank && other.is_open());
-    let rivals = seniors.filter(|senior| contested(senior).as_ref() == Some(&subject));
+    let rivals = seniors.filter(|senior| same_wish(&senior.proposal.ask, &motion.proposal.ask));
     let senior = rivals.min_by_key(|rival| rival.rank)?;
     Some(Refusal::Outranked { by: senior.from.clone(), rule: senior.proposal.rule.clone() })
 }
@@ -39,14 +42,6 @@ pub(crate) fn seniors_stop_juniors(draft: &mut Draft) {
             motion.barred = Some(Refusal::SeniorTightens { by: by.clone(), rule: rule.clone() }.into());
         }
     });
-}
-
-/// What roles may contend for. Holds are no contest: each cause has its own.
-fn contested(motion: &Motion) -> Option<Subject<'_>> {
-    match &motion.proposal.ask {
-        Ask::Set { .. } | Ask::Research { .. } => subject(&motion.proposal),
-        Ask::Freeze { .. } | Ask::Hold { .. } | Ask::Clear { .. } | Ask::Release { .. } => None,
-    }
 }
 
 /// Whether this makes something in force tighter than it is.

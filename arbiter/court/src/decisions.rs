@@ -5,7 +5,7 @@ use proto::hold::Hold;
 use proto::id::DecisionId;
 use proto::ledger::{Direction, Ledger};
 use proto::proposal::Bound;
-use proto::ruling::{Finding, Outcome};
+use proto::ruling::Finding;
 use proto::time::Time;
 use proto::value::{Kind, Mode, Value, Values};
 
@@ -18,9 +18,7 @@ use crate::{book, freeze, payload};
 /// What was in effect before; none where nothing moved.
 pub(crate) fn tell(draft: &mut Draft) -> Option<Values> {
     // What is in effect follows from the owners' values and the holds, and of each of their changes a move is noted.
-    let was = (!draft.moves.is_empty()).then(|| tell_moves(draft));
-    book::forget(draft.after, draft.now);
-    was
+    (!draft.moves.is_empty()).then(|| tell_moves(draft))
 }
 
 fn tell_moves(draft: &mut Draft) -> Values {
@@ -37,21 +35,20 @@ fn tell_moves(draft: &mut Draft) -> Values {
 }
 
 /// What became of each proposal: exactly one of three.
-pub(crate) fn outcomes(draft: &mut Draft) -> Vec<Outcome> {
+pub(crate) fn findings(draft: &mut Draft) -> Vec<Finding> {
     let motions = std::mem::take(&mut draft.motions);
-    motions.into_iter().map(|motion| outcome(draft, motion)).collect()
+    motions.into_iter().map(|motion| finding(draft, motion)).collect()
 }
 
-fn outcome(draft: &Draft, motion: Motion) -> Outcome {
-    let result = match motion.state {
+fn finding(draft: &Draft, motion: Motion) -> Finding {
+    match motion.state {
         State::Refused(refusal) => Finding::Refused { refusal: *refusal },
         State::Open | State::Taken => {
             let mut moves = draft.moves.iter().filter(|step| step.motion == Some(motion.number));
             let decision = moves.find_map(|step| draft.told.get(&step.shows)).copied();
             decision.map_or(Finding::Unchanged, |decision| Finding::Decided { decision })
         }
-    };
-    Outcome { proposal: motion.proposal, result }
+    }
 }
 
 /// A decision with the full effective set of a kind, when that changed. The end of a freeze is told with the mode.

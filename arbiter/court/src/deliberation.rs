@@ -1,29 +1,17 @@
 //! A deliberation: the court's seven steps on one event, in place on the portfolio's ledger. It pauses before the sixth,
 //! so that the reviewer can be asked in the middle of it.
 
-use proto::case::Statement;
 use proto::decision::Decision;
 use proto::event::Event;
-use proto::id::Role;
 use proto::ledger::Ledger;
 use proto::proposal::{Ask, Proposal};
-use proto::ruling::{Heard, HeardReview, Hearing, Outcome, Ruling};
+use proto::ruling::{Finding, HeardReview};
 use proto::terms::Terms;
 use proto::value::{Kind, Values};
-use proto::wire::Schema;
 
 use crate::draft::Draft;
-use crate::matter::Matter;
-use crate::{book, conflict, decisions, holds, review, standing, validity};
-
-/// A role that was asked, and what it said; nothing when it was absent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Voice {
-    /// Who.
-    pub role: Role,
-    /// What it said.
-    pub statement: Option<Statement>,
-}
+use crate::voices::Voices;
+use crate::{conflict, decisions, holds, review, standing, validity};
 
 /// The first five steps, done. The ledger is between its two states until this is closed.
 #[must_use]
@@ -32,8 +20,8 @@ pub struct Deliberation<'a>(Draft<'a>);
 /// What came of a deliberation, besides the new ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
-    /// What became of each proposal.
-    pub outcomes: Vec<Outcome>,
+    /// What became of each proposal, in the order of [`Voices::proposals`].
+    pub findings: Vec<Finding>,
     /// What the backend is told, in this order.
     pub decisions: Vec<Decision>,
     /// What was in effect before; none where nothing moved.
@@ -41,8 +29,8 @@ pub struct Judgement {
 }
 
 impl<'a> Deliberation<'a> {
-    /// Takes up an event with all that was said on it, each role once, and weighs it.
-    pub fn open(terms: &'a Terms, event: &'a Event, ledger: &'a mut Ledger, voices: Vec<Voice>) -> Self {
+    /// Takes up an event with all that was said on it, and weighs it.
+    pub fn open(terms: &'a Terms, event: &'a Event, ledger: &'a mut Ledger, voices: &'a Voices<'a>) -> Self {
         let mut draft = Draft::open(terms, event, ledger, voices);
         validity::drop_invalid(&mut draft); // 1: what is not valid
         holds::settle(&mut draft); // 2: causes, and holds that are due
@@ -64,58 +52,21 @@ impl<'a> Deliberation<'a> {
         let Self(mut draft) = self;
         review::hear(&mut draft, review); // 6: vetoes
         let was = decisions::tell(&mut draft); // 7: the new ledger, and what is told of it
-        let outcomes = decisions::outcomes(&mut draft);
-        Judgement { outcomes, decisions: draft.decisions, was }
+        let findings = decisions::findings(&mut draft);
+        Judgement { findings, decisions: draft.decisions, was }
     }
-}
-
-impl Judgement {
-    /// The whole ruling: what went in, what came out, and the ledger after it, with what the roles remember.
-    #[must_use]
-    pub fn into_ruling(self, terms: &Terms, matter: Matter, mut after: Ledger) -> Ruling {
-        book::memories(&mut after, terms, &matter.hearing.roles);
-        Ruling {
-            schema: Schema::Ruling,
-            portfolio: after.portfolio.clone(),
-            version: after.version,
-            previous: matter.previous,
-            position: matter.position,
-            event: matter.event,
-            terms: terms.clone(),
-            hearing: matter.hearing,
-            before: matter.before,
-            outcomes: self.outcomes,
-            decisions: self.decisions,
-            after,
-        }
-    }
-}
-
-/// What a hearing comes to for the court.
-#[must_use]
-pub fn voices(hearing: &Hearing) -> Vec<Voice> {
-    let statement = |heard: &Heard| match heard {
-        Heard::Verdict { verdict, .. } => {
-            Some(Statement { proposals: verdict.proposals.clone(), wake_at: verdict.wake_at })
-        }
-        Heard::Absent { .. } => None,
-    };
-    hearing
-        .roles
-        .iter()
-        .map(|(role, heard)| Voice { role: role.clone(), statement: statement(heard) })
-        .collect()
 }
 
 /// Whether a review may come of this: somebody asks for a value on its way to being confirmed, and this event may be the
 /// last that it takes. Who keeps no state before the event has to copy it then, for the reviewer.
 #[must_use]
-pub fn may_need_review(terms: &Terms, ledger: &Ledger, voices: &[Voice]) -> bool {
+pub fn may_need_review(terms: &Terms, ledger: &Ledger, voices: &Voices<'_>) -> bool {
     let so_far = |kind| ledger.evidence.get(&kind).map_or(0, |evidence| evidence.times);
     let timed = |kind| kind == Kind::Mode && ledger.timed_mode.is_some();
     let confirms = |kind| so_far(kind).saturating_add(1) >= terms.confirm || timed(kind);
-    let said = voices.iter().filter_map(|voice| voice.statement.as_ref());
-    said.flat_map(|statement| &statement.proposals).any(|proposal| match &proposal.ask {
+    // Mostly nothing is on its way, so that nothing that is asked matters.
+    let may = terms.confirm <= 1 || !ledger.evidence.is_empty() || ledger.timed_mode.is_some();
+    may && voices.proposals().any(|proposal| match &proposal.ask {
         Ask::Set { value, .. } => confirms(value.kind()),
         Ask::Freeze { .. }
         | Ask::Hold { .. }

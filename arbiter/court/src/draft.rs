@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use proto::case::Statement;
 use proto::decision::{Author, Decision, DecisionType, Payload};
 use proto::event::{Event, EventKind};
 use proto::hold::Hold;
@@ -15,17 +14,16 @@ use proto::time::Time;
 use proto::value::{Kind, Value, Values};
 use proto::wire::Schema;
 
+use crate::book;
 use crate::decisions::mode_end;
-use crate::deliberation::Voice;
 use crate::motion::{By, Loosening, Motion, Move, Shows, motions, rank};
-use crate::{book, manual};
+use crate::voices::Voices;
 
 /// A ruling in the making.
 pub(crate) struct Draft<'a> {
     pub(crate) terms: &'a Terms,
     pub(crate) event: &'a Event,
-    /// Who was asked; the proposals are among the motions.
-    voices: Vec<Voice>,
+    pub(crate) voices: &'a Voices<'a>,
     /// The ledger's clock: it never goes back.
     pub(crate) now: Time,
     /// Whether this event is a snapshot that is not believed.
@@ -34,7 +32,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) mode_end: Option<Time>,
     /// The state before the event, on its way to become the state after it.
     pub(crate) after: &'a mut Ledger,
-    pub(crate) motions: Vec<Motion>,
+    pub(crate) motions: Vec<Motion<'a>>,
     /// Everything that changed a value of an owner or a hold: who may stand behind a decision.
     pub(crate) moves: Vec<Move>,
     /// What loosens and only waits for the review.
@@ -50,13 +48,8 @@ impl<'a> Draft<'a> {
         terms: &'a Terms,
         event: &'a Event,
         ledger: &'a mut Ledger,
-        mut voices: Vec<Voice>,
+        voices: &'a Voices<'a>,
     ) -> Self {
-        // The order in which they came cannot matter. Mostly it is this one.
-        if !voices.is_sorted_by(|one, other| one.role <= other.role) {
-            voices.sort_by(|one, other| one.role.cmp(&other.role));
-        }
-        let by_hand = manual::proposal(terms, event, ledger);
         let mut draft = Self {
             terms,
             event,
@@ -64,7 +57,7 @@ impl<'a> Draft<'a> {
             suspect: false,
             mode_end: mode_end(ledger),
             after: ledger,
-            motions: motions(terms, by_hand, &mut voices),
+            motions: motions(voices),
             voices,
             moves: Vec::new(),
             loosening: Vec::new(),
@@ -76,7 +69,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Takes each open motion in turn. The list is away meanwhile: a motion sees the draft, not its neighbours.
-    pub(crate) fn each_open(&mut self, mut take: impl FnMut(&mut Self, &mut Motion)) {
+    pub(crate) fn each_open(&mut self, mut take: impl FnMut(&mut Self, &mut Motion<'a>)) {
         let mut motions = std::mem::take(&mut self.motions);
         for motion in motions.iter_mut().filter(|motion| motion.is_open()) {
             take(self, motion);
@@ -86,12 +79,7 @@ impl<'a> Draft<'a> {
 
     /// Whether the role was heard on this event.
     pub(crate) fn is_heard(&self, role: &Role) -> bool {
-        self.statement(role).is_some()
-    }
-
-    /// What the role said; its proposals are among the motions.
-    pub(crate) fn statement(&self, role: &Role) -> Option<&Statement> {
-        self.voices.iter().find(|voice| voice.role == *role)?.statement.as_ref()
+        self.voices.of(role).is_some()
     }
 
     /// Whether the role is asked about this kind of event.
@@ -170,8 +158,7 @@ impl<'a> Draft<'a> {
 
     /// Remembers what a rule saw when it moved something.
     pub(crate) fn fired(&mut self, proposal: &Proposal) {
-        let fired = Fired { at: self.now, facts: proposal.facts.clone() };
-        self.after.fired.insert(proposal.rule.clone(), fired);
+        book::fired(self.after, &proposal.rule, Fired { at: self.now, facts: proposal.facts.clone() });
     }
 
     /// The id of the decision that follows when this author is granted this.

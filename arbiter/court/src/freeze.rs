@@ -6,10 +6,10 @@ use proto::decision::Severity;
 use proto::hold::{Freeze, Hold};
 use proto::id::DecisionId;
 use proto::proposal::Bound;
+use proto::subsystems::Subsystems;
 use proto::time::Time;
 
 use crate::draft::Draft;
-use crate::holds::sorted;
 use crate::motion::{Move, Shows};
 use crate::payload;
 
@@ -49,11 +49,9 @@ fn tell(draft: &mut Draft) {
 }
 
 fn met<'h>(holds: impl Iterator<Item = &'h Hold>, was: Option<&Freeze>) -> Option<Freeze> {
-    let mut freezes: Vec<(&Hold, Severity, &[String])> = holds
+    let mut freezes: Vec<(&Hold, Severity, &Subsystems)> = holds
         .filter_map(|hold| match &hold.bound {
-            Bound::Freeze { severity, affected_subsystems } => {
-                Some((hold, *severity, affected_subsystems.as_slice()))
-            }
+            Bound::Freeze { severity, affected_subsystems } => Some((hold, *severity, affected_subsystems)),
             Bound::Loosening | Bound::Value { .. } => None,
         })
         .collect();
@@ -65,7 +63,7 @@ fn met<'h>(holds: impl Iterator<Item = &'h Hold>, was: Option<&Freeze>) -> Optio
     Some(Freeze {
         severity: *severity,
         until,
-        affected_subsystems: sorted(freezes.iter().flat_map(|(_, _, all)| all.iter().cloned()).collect()),
+        affected_subsystems: freezes.iter().fold(Subsystems::default(), |all, (_, _, more)| all.with(more)),
         requires_manual_review: freezes.iter().any(|(hold, ..)| hold.requires_manual_review),
         holds: freezes.iter().map(|(hold, ..)| hold.id).collect(),
         announced: was.map(|was| was.announced.clone()).unwrap_or_default(),
@@ -78,7 +76,7 @@ fn end(hold: &Hold) -> Time {
 
 fn is_stricter(is: &Freeze, was: &Freeze) -> bool {
     let longer = was.until.is_some_and(|was| is.until.is_none_or(|is| is > was));
-    let wider = is.affected_subsystems.iter().any(|name| !was.affected_subsystems.contains(name));
+    let wider = !was.affected_subsystems.cover(&is.affected_subsystems);
     let reviewed = is.requires_manual_review && !was.requires_manual_review;
     is.severity > was.severity || longer || wider || reviewed
 }

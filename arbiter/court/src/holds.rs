@@ -31,7 +31,7 @@ pub(crate) fn settle(draft: &mut Draft) {
         Ask::Freeze { duration, severity, affected_subsystems, requires_manual_review }
             if motion.from != Author::Manual =>
         {
-            let (severity, affected_subsystems) = (*severity, sorted(affected_subsystems.clone()));
+            let (severity, affected_subsystems) = (*severity, affected_subsystems.clone());
             let bound = Bound::Freeze { severity, affected_subsystems };
             let (duration, requires_manual_review) = (*duration, *requires_manual_review);
             restate(draft, motion, Asked { bound, duration, requires_manual_review, person: None });
@@ -65,21 +65,21 @@ pub(crate) fn restate(draft: &mut Draft, motion: &mut Motion, asked: Asked) {
         hold.reason = motion.proposal.reason();
         hold.person = asked.person.or(hold.person.take());
         let hold = hold.clone();
-        draft.hold_moved(&hold, Direction::Tighter, By::proposal(&motion.proposal), Some(motion.number));
-        draft.fired(&motion.proposal);
+        draft.hold_moved(&hold, Direction::Tighter, By::proposal(motion.proposal), Some(motion.number));
+        draft.fired(motion.proposal);
     }
 }
 
 /// Step 5 for a cleared cause: lifts its holds when that is confirmed and nobody has to review them.
 pub(crate) fn lift_cleared(draft: &mut Draft, motion: &mut Motion, cause: &RuleId, kind: Option<Kind>) {
-    let unfit = motion.barred.take().map(|barred| *barred).or_else(|| draft.unfit_to_loosen());
+    let unfit = motion.bar().or_else(|| draft.unfit_to_loosen());
     for id in holds_of(draft, cause, kind) {
         let refusal = unfit.clone().or_else(|| not_liftable(draft, id));
         match refusal {
             Some(refusal) => motion.refuse(refusal),
             None => {
-                draft.end_hold(id, By::proposal(&motion.proposal), Some(motion.number));
-                draft.fired(&motion.proposal);
+                draft.end_hold(id, By::proposal(motion.proposal), Some(motion.number));
+                draft.fired(motion.proposal);
                 motion.take();
             }
         }
@@ -115,7 +115,7 @@ pub(crate) fn extend(hold: &mut Hold, duration: Option<Period>, now: Time) -> bo
 
 /// Places a new hold.
 pub(crate) fn place(draft: &mut Draft, motion: &mut Motion, asked: Asked) {
-    let proposal = &motion.proposal;
+    let proposal = motion.proposal;
     let hold = Hold {
         id: hold_id(draft, &proposal.rule, &asked.bound),
         cause: proposal.rule.clone(),
@@ -147,13 +147,6 @@ pub(crate) fn hold_id(draft: &Draft, cause: &RuleId, bound: &Bound) -> HoldId {
     };
     let event = &draft.event;
     HoldId::derive(&[event.portfolio.as_str(), cause.as_str(), &what, &event.id.to_string()])
-}
-
-/// Subsystems in order, each once.
-pub(crate) fn sorted(mut subsystems: Vec<String>) -> Vec<String> {
-    subsystems.sort();
-    subsystems.dedup();
-    subsystems
 }
 
 /// Whether two bounds bound the same thing, however tightly.
@@ -196,9 +189,8 @@ fn stricter_bound(is: &Bound, asked: &Bound) -> Option<Bound> {
             Bound::Freeze { severity: a, affected_subsystems: some },
             Bound::Freeze { severity: b, affected_subsystems: more },
         ) => {
-            let covered = b <= a && more.iter().all(|name| some.contains(name));
-            let all = || some.iter().chain(more).cloned().collect();
-            (!covered).then(|| Bound::Freeze { severity: *a.max(b), affected_subsystems: sorted(all()) })
+            let covered = b <= a && some.cover(more);
+            (!covered).then(|| Bound::Freeze { severity: *a.max(b), affected_subsystems: some.with(more) })
         }
         (Bound::Value { at: a }, Bound::Value { at: b }) if b.is_tighter_than(a) => {
             Some(Bound::Value { at: if b.is_looser_than(a) { a.meet(b) } else { b.clone() } })

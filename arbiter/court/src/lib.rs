@@ -26,6 +26,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod validity;
+mod voices;
 
 use proto::event::Event;
 use proto::ledger::Ledger;
@@ -34,9 +35,10 @@ use proto::ruling::Ruling;
 use proto::terms::Terms;
 
 pub use audit::{Breach, audit};
-pub use deliberation::{Deliberation, Judgement, Voice, may_need_review, voices};
+pub use deliberation::{Deliberation, Judgement, may_need_review};
 pub use due::next_due;
 pub use matter::{Matter, genesis};
+pub use voices::{Said, Voice, Voices, heard};
 
 /// Whether this event was ruled already: an entry that is not past the stream's last one, the same told again under
 /// another entry, or a command or timer that is remembered.
@@ -50,7 +52,8 @@ pub fn already_ruled(ledger: &Ledger, event: &Event) -> bool {
 #[must_use]
 pub fn for_review(terms: &Terms, matter: &Matter) -> Vec<Proposal> {
     let mut ledger = matter.before.clone();
-    Deliberation::open(terms, &matter.event, &mut ledger, voices(&matter.hearing)).for_review()
+    let voices = matter.voices(terms);
+    Deliberation::open(terms, &matter.event, &mut ledger, &voices).for_review()
 }
 
 /// The ruling on a matter. Where [`for_review`] names something, the hearing holds the review; without one nothing
@@ -58,7 +61,9 @@ pub fn for_review(terms: &Terms, matter: &Matter) -> Vec<Proposal> {
 #[must_use]
 pub fn rule(terms: &Terms, matter: Matter) -> Ruling {
     let mut after = matter.before.clone();
-    let deliberation = Deliberation::open(terms, &matter.event, &mut after, voices(&matter.hearing));
-    let judgement = deliberation.close(matter.hearing.review.as_ref());
-    judgement.into_ruling(terms, matter, after)
+    let voices = matter.voices(terms);
+    let deliberation = Deliberation::open(terms, &matter.event, &mut after, &voices);
+    let Judgement { findings, decisions, .. } = deliberation.close(matter.hearing.review.as_ref());
+    let outcomes = voices.outcomes(findings);
+    matter.ruled(terms, outcomes, decisions, after)
 }

@@ -16,7 +16,7 @@ use proto::time::Period;
 use proto::value::{Kind, Mode, Value};
 
 use crate::draft::Draft;
-use crate::holds::{Asked, place, restate, sorted};
+use crate::holds::{Asked, place, restate};
 use crate::motion::{By, Motion};
 use wanted::{Wanted, loosest};
 
@@ -37,9 +37,8 @@ pub(crate) fn proposal(terms: &Terms, event: &Event, ledger: &Ledger) -> Option<
             (LIMITS, Ask::Set { value, duration: *duration })
         }
         Order::Freeze { duration, severity, affected_subsystems } => {
-            let (severity, affected_subsystems) = (*severity, affected_subsystems.clone());
-            let requires_manual_review = duration.is_none();
-            let duration = *duration;
+            let affected_subsystems = affected_subsystems.clone();
+            let (duration, severity, requires_manual_review) = (*duration, *severity, duration.is_none());
             (FREEZE, Ask::Freeze { duration, severity, affected_subsystems, requires_manual_review })
         }
         Order::Release { hold } => (RELEASE, Ask::Release { hold: *hold }),
@@ -68,8 +67,8 @@ fn order(draft: &mut Draft, motion: &mut Motion, command: &Command) -> Result<()
             set(draft, motion, command, Wanted::Limits(*limits), *duration, releases)
         }
         Order::Freeze { duration, severity, affected_subsystems } => {
-            let affected_subsystems = sorted(affected_subsystems.clone());
-            let bound = Bound::Freeze { severity: *severity, affected_subsystems };
+            let (severity, affected_subsystems) = (*severity, affected_subsystems.clone());
+            let bound = Bound::Freeze { severity, affected_subsystems };
             let person = Some(command.by.name.clone());
             let requires_manual_review = duration.is_none();
             restate(draft, motion, Asked { bound, duration: *duration, requires_manual_review, person });
@@ -125,9 +124,9 @@ fn own(draft: &mut Draft, motion: &Motion, wanted: Wanted) {
     let owned = draft.after.owned.get(wanted.kind());
     let raised = loosest(&wanted.over(&owned), &owned);
     if raised != owned {
-        let by = By::proposal(&motion.proposal);
+        let by = By::proposal(motion.proposal);
         draft.set_owned(raised, Direction::Looser, by, Some(motion.number));
-        draft.fired(&motion.proposal);
+        draft.fired(motion.proposal);
     }
     if wanted.kind() == Kind::Mode {
         draft.after.timed_mode = None;
@@ -148,15 +147,15 @@ fn rehold(draft: &mut Draft, motion: &mut Motion, asked: Asked, direction: Direc
     hold.until = asked.duration.map(|duration| draft.now.after(duration));
     hold.person = asked.person;
     hold.reason = motion.proposal.reason();
-    draft.hold_moved(&hold, direction, By::proposal(&motion.proposal), Some(motion.number));
-    draft.fired(&motion.proposal);
+    draft.hold_moved(&hold, direction, By::proposal(motion.proposal), Some(motion.number));
+    draft.fired(motion.proposal);
     draft.after.holds.insert(hold.id, hold);
 }
 
 fn release(draft: &mut Draft, motion: &mut Motion, holds: &[HoldId]) {
     for hold in holds {
-        draft.end_hold(*hold, By::proposal(&motion.proposal), Some(motion.number));
-        draft.fired(&motion.proposal);
+        draft.end_hold(*hold, By::proposal(motion.proposal), Some(motion.number));
+        draft.fired(motion.proposal);
         motion.take();
     }
 }

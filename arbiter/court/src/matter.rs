@@ -1,10 +1,15 @@
 //! A matter: one event with everything that was heard on it, before it is ruled.
 
+use proto::decision::Decision;
 use proto::event::Event;
 use proto::id::{PortfolioId, RulingHash};
 use proto::ledger::Ledger;
-use proto::ruling::{Hearing, Position, Ruling};
+use proto::ruling::{Hearing, Outcome, Position, Ruling};
 use proto::terms::Terms;
+use proto::wire::Schema;
+
+use crate::book;
+use crate::voices::{Voices, heard};
 
 /// What a ruling is made from, besides the terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +24,40 @@ pub struct Matter {
     pub before: Ledger,
     /// Who was heard, and who was not.
     pub hearing: Hearing,
+}
+
+impl Matter {
+    /// All that was said on it.
+    #[must_use]
+    pub fn voices<'a>(&'a self, terms: &'a Terms) -> Voices<'a> {
+        Voices::on(terms, &self.event, &self.before, heard(terms, &self.hearing))
+    }
+
+    /// The ruling on it: what went in, what came out, and the ledger after it, with what the roles remember.
+    #[must_use]
+    pub fn ruled(
+        self,
+        terms: &Terms,
+        outcomes: Vec<Outcome>,
+        decisions: Vec<Decision>,
+        mut after: Ledger,
+    ) -> Ruling {
+        book::memories(&mut after, terms, &self.hearing.roles);
+        Ruling {
+            schema: Schema::Ruling,
+            portfolio: after.portfolio.clone(),
+            version: after.version,
+            previous: self.previous,
+            position: self.position,
+            event: self.event,
+            terms: terms.clone(),
+            hearing: self.hearing,
+            before: self.before,
+            outcomes,
+            decisions,
+            after,
+        }
+    }
 }
 
 impl From<&Ruling> for Matter {

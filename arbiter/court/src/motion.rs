@@ -6,22 +6,24 @@ use proto::id::{HoldId, RuleId};
 use proto::ledger::Direction;
 use proto::proposal::Proposal;
 use proto::ruling::Refusal;
-use proto::terms::Terms;
+use proto::terms::{Seat, Terms};
 use proto::time::Period;
 use proto::value::{Kind, Value};
 
-use crate::deliberation::Voice;
+use crate::voices::Voices;
 
 /// A proposal on its way through the steps.
-pub(crate) struct Motion {
+pub(crate) struct Motion<'a> {
     pub(crate) number: usize,
     /// Who said it, whatever the proposal itself says.
     pub(crate) from: Author,
+    /// Where that role sits; none for an operator, and for a role without a seat.
+    pub(crate) seat: Option<&'a Seat>,
     /// How senior that is: see [`rank`].
     pub(crate) rank: u8,
     /// Which of that author's proposals it is, from 0.
     pub(crate) place: usize,
-    pub(crate) proposal: Proposal,
+    pub(crate) proposal: &'a Proposal,
     pub(crate) state: State,
     /// Whether it placed a hold or made one stricter.
     pub(crate) strengthened: bool,
@@ -75,7 +77,7 @@ pub(crate) struct Loosening {
     pub(crate) duration: Option<Period>,
 }
 
-impl Motion {
+impl Motion<'_> {
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.state, State::Open)
     }
@@ -83,6 +85,11 @@ impl Motion {
     /// It moved something: what it may ask besides is no refusal any more.
     pub(crate) fn take(&mut self) {
         self.state = State::Taken;
+    }
+
+    /// Why it must not loosen, whatever else it does: it is told once.
+    pub(crate) fn bar(&mut self) -> Option<Refusal> {
+        self.barred.take().map(|refusal| *refusal)
     }
 
     /// Refuses it, unless part of it was taken already.
@@ -111,31 +118,39 @@ impl By {
     }
 }
 
-/// All that was asked: by hand, and by the roles in the order of their names. The voices keep the rest of what they said.
-pub(crate) fn motions(terms: &Terms, by_hand: Option<Proposal>, voices: &mut [Voice]) -> Vec<Motion> {
-    let asked = voices.iter().filter_map(|voice| voice.statement.as_ref());
-    let counts = asked.map(|statement| statement.proposals.len()).chain(by_hand.iter().map(|_| 1));
-    let mut motions = Vec::with_capacity(counts.sum());
-    let mut list = |from: Author, rank, place, proposal| {
-        let (number, state, strengthened, barred) = (motions.len(), State::Open, false, None);
-        motions.push(Motion { number, from, rank, place, proposal, state, strengthened, barred });
-    };
-    by_hand.into_iter().for_each(|proposal| list(Author::Manual, rank(terms, &Author::Manual), 0, proposal));
-    for Voice { role, statement } in voices {
-        let Some(statement) = statement.as_mut().filter(|said| !said.proposals.is_empty()) else { continue };
-        let author = Author::Role(role.clone());
-        let rank = rank(terms, &author);
-        for (place, proposal) in std::mem::take(&mut statement.proposals).into_iter().enumerate() {
-            list(author.clone(), rank, place, proposal);
+/// All that was asked, in the order in which it is weighed.
+pub(crate) fn motions<'a>(voices: &'a Voices<'a>) -> Vec<Motion<'a>> {
+    let asked = voices.roles.iter().filter_map(|voice| voice.said).map(|said| said.proposals.len());
+    let by_hand = voices.by_hand.as_slice();
+    let mut motions = Vec::with_capacity(asked.sum::<usize>() + by_hand.len());
+    let mut list = |from: &Author, seat, proposals: &'a [Proposal]| {
+        let rank = rank_of(from, seat);
+        for (place, proposal) in proposals.iter().enumerate() {
+            let (number, from, state) = (motions.len(), from.clone(), State::Open);
+            let (strengthened, barred) = (false, None);
+            motions.push(Motion { number, from, seat, rank, place, proposal, state, strengthened, barred });
         }
+    };
+    list(&Author::Manual, None, by_hand);
+    for voice in &voices.roles {
+        let Some(said) = voice.said.filter(|said| !said.proposals.is_empty()) else { continue };
+        list(&Author::Role(voice.role.clone()), voice.seat, said.proposals);
     }
     motions
 }
 
 /// How senior somebody is: 0 is an operator, 1 the first seat.
 pub(crate) fn rank(terms: &Terms, author: &Author) -> u8 {
+    let seat = match author {
+        Author::Manual => None,
+        Author::Role(role) => terms.seats.get(role),
+    };
+    rank_of(author, seat)
+}
+
+fn rank_of(author: &Author, seat: Option<&Seat>) -> u8 {
     match author {
         Author::Manual => 0,
-        Author::Role(role) => terms.seats.get(role).map_or(u8::MAX, |seat| seat.rank),
+        Author::Role(_) => seat.map_or(u8::MAX, |seat| seat.rank),
     }
 }

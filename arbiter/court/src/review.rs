@@ -10,7 +10,7 @@ use proto::ruling::{HeardReview, Refusal};
 
 use crate::draft::Draft;
 use crate::motion::{By, Loosening, Motion};
-use crate::{holds, standing};
+use crate::{book, holds, standing};
 
 /// Grants what passes the review, and refuses the rest.
 pub(crate) fn hear(draft: &mut Draft, review: Option<&HeardReview>) {
@@ -78,7 +78,7 @@ fn overrule(draft: &mut Draft, loosening: &Loosening, reviewer: &Role, veto: &Ve
     };
     let decision = draft.decide(by.clone(), &kind.to_string(), payload);
     hold(draft, veto, by, decision);
-    draft.after.fired.insert(veto.rule.clone(), Fired { at: draft.now, facts: veto.facts.clone() });
+    book::fired(draft.after, &veto.rule, Fired { at: draft.now, facts: veto.facts.clone() });
     decision
 }
 

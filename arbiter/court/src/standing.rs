@@ -12,7 +12,7 @@ use crate::book::FLAP_WINDOW;
 use crate::draft::Draft;
 use crate::holds::{lift_cleared, margin};
 use crate::motion::{By, Loosening, Motion, Move, Shows};
-use crate::{expiry, manual};
+use crate::{book, expiry, manual};
 
 /// One task of a subject in this time.
 const RESEARCH_INTERVAL: Period = Period::from_hours(24);
@@ -22,21 +22,11 @@ pub(crate) fn weigh(draft: &mut Draft) {
     draft.each_open(|draft, motion| match &motion.proposal.ask {
         _ if motion.from == Author::Manual => manual::obey(draft, motion),
         Ask::Set { value, duration } if draft.after.owned.has(value) => {
-            let (kind, duration) = (value.kind(), *duration);
-            confirm_in_force(draft, motion, kind, duration);
+            confirm_in_force(draft, motion, value.kind(), *duration);
         }
-        Ask::Set { value, duration } => {
-            let (value, duration) = (value.clone(), *duration);
-            set(draft, motion, value, duration);
-        }
-        Ask::Clear { cause, kind } => {
-            let (cause, kind) = (cause.clone(), *kind);
-            lift_cleared(draft, motion, &cause, kind);
-        }
-        Ask::Research { task } => {
-            let task = task.clone();
-            give_out(draft, motion, &task);
-        }
+        Ask::Set { value, duration } => set(draft, motion, value.clone(), *duration),
+        Ask::Clear { cause, kind } => lift_cleared(draft, motion, cause, *kind),
+        Ask::Research { task } => give_out(draft, motion, task),
         // Holds were placed in step 2, and roles release none.
         Ask::Freeze { .. } | Ask::Hold { .. } | Ask::Release { .. } => {}
     });
@@ -85,8 +75,8 @@ pub(crate) fn put_in_force(
         draft.after.timed_mode =
             duration.map(|duration| TimedMode { mode, until: draft.now.after(duration), duration });
     }
-    draft.set_owned(value, direction, By::proposal(&motion.proposal), Some(motion.number));
-    draft.fired(&motion.proposal);
+    draft.set_owned(value, direction, By::proposal(motion.proposal), Some(motion.number));
+    draft.fired(motion.proposal);
     motion.take();
 }
 
@@ -96,7 +86,7 @@ fn confirm_in_force(draft: &mut Draft, motion: &mut Motion, kind: Kind, duration
     motion.take();
     let Some(timed) = draft.after.timed_mode.filter(|_| kind == Kind::Mode) else { return };
     let near = draft.now >= timed.until.before(margin(draft.terms, timed.duration));
-    let by = By::proposal(&motion.proposal);
+    let by = By::proposal(motion.proposal);
     match duration {
         Some(duration) if near => {
             let until = timed.until.max(draft.now.after(duration));
@@ -110,11 +100,11 @@ fn confirm_in_force(draft: &mut Draft, motion: &mut Motion, kind: Kind, duration
             draft.after.timed_mode = None;
         }
     }
-    draft.fired(&motion.proposal);
+    draft.fired(motion.proposal);
 }
 
 fn loosen(draft: &mut Draft, motion: &mut Motion, value: Value, duration: Option<Period>) {
-    if let Some(refusal) = motion.barred.take().map(|barred| *barred).or_else(|| obstacle(draft, &value)) {
+    if let Some(refusal) = motion.bar().or_else(|| obstacle(draft, &value)) {
         return motion.refuse(refusal);
     }
     let pending = draft.after.evidence.contains_key(&value.kind());
@@ -203,12 +193,12 @@ fn give_out(draft: &mut Draft, motion: &mut Motion, task: &ResearchTask) {
     if last.is_some_and(|last| draft.now.since(*last) < RESEARCH_INTERVAL) {
         return;
     }
-    draft.after.research.insert(subject.clone(), draft.now);
-    let by = By::proposal(&motion.proposal);
+    book::given_out(draft.after, &subject, draft.now);
+    let by = By::proposal(motion.proposal);
     let decision = draft.decide(by.clone(), &subject, Payload::ResearchTask(task.clone()));
     let shows = Shows::Task(subject);
     draft.told.insert(shows.clone(), decision);
     let (direction, motion_number) = (Direction::Tighter, Some(motion.number));
     draft.moves.push(Move { shows, direction, by, motion: motion_number, hold: None });
-    draft.fired(&motion.proposal);
+    draft.fired(motion.proposal);
 }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use proto::case::{Verdict, Veto};
 use proto::command::{Command, Order, Person, Rank};
-use proto::decision::{Author, Decision, DecisionType, Priority, Severity};
+use proto::decision::{Author, Decision, DecisionType, Priority, ResearchTask, Severity};
 use proto::event::{Body, ClockDue, EssState, Event, EventKind, Source, SystemStatus};
 use proto::hold::Hold;
 use proto::id::{EntryId, EventId, PolicyRevision, PortfolioId, Role, RuleId, RulingHash, Sequence};
@@ -242,11 +242,11 @@ pub(crate) fn source(before: &Ledger, event: &Event, number: u64) -> Source {
         EventKind::ClockDue => Source::Clock,
         EventKind::Snapshot | EventKind::Health | EventKind::Model | EventKind::Receipt => {
             let millis = u64::try_from(event.at.as_millis()).unwrap();
-            let stream = event.kind().as_str().to_owned();
-            let latest = before.ruled.entries.get(&stream).copied().unwrap_or_default();
+            let stream = event.kind().as_str();
+            let latest = before.ruled.entries.get(stream).copied().unwrap_or_default();
             let next = EntryId { number: latest.number + 1, ..latest };
             let entry = next.max(EntryId { millis, number });
-            Source::Redis { stream, entry, through: entry }
+            Source::Redis { stream: stream.into(), entry, through: entry }
         }
     }
 }
@@ -264,10 +264,22 @@ pub(crate) fn freeze(rule: &'static str, minutes: Option<i64>, severity: Severit
     let ask = Ask::Freeze {
         duration: minutes.map(Period::from_mins),
         severity,
-        affected_subsystems: vec!["trading".to_owned()],
+        affected_subsystems: ["trading"].into(),
         requires_manual_review: false,
     };
     propose(&Role::SUPERVISOR, rule, ask)
+}
+
+pub(crate) fn research(model: Option<&str>) -> Proposal {
+    let task = ResearchTask {
+        task_type: "risk_analysis".to_owned(),
+        description: "d".to_owned(),
+        priority: Priority::Low,
+        estimated_duration_hours: 4,
+        expected_impact: "i".to_owned(),
+        model_name: model.map(str::to_owned),
+    };
+    propose(&Role::RESEARCHER, "researcher.risk", Ask::Research { task: task.into() })
 }
 
 pub(crate) fn clear(cause: &'static str) -> Proposal {

@@ -1,9 +1,7 @@
 //! Step 1: what is malformed, out of bounds or outside the author's authority is refused; of two that one role asks for
 //! the same subject, the tighter counts.
 
-use std::borrow::Cow;
-
-use proto::decision::{Author, DecisionType, ResearchTask};
+use proto::decision::{Author, DecisionType};
 use proto::id::RuleId;
 use proto::proposal::{Ask, Bound, Proposal};
 use proto::ruling::Refusal;
@@ -18,14 +16,6 @@ use crate::motion::Motion;
 /// The most proposals of one verdict.
 pub(crate) const PROPOSALS_MOST: usize = 64;
 
-/// What two proposals of one role may have in common, so that one of them is too many.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Subject<'p> {
-    Value(Kind),
-    Research(Cow<'p, str>),
-    Cause(&'p RuleId, Option<Kind>),
-}
-
 /// Refuses what is not valid, and all but the tightest of what one role asks for one subject.
 pub(crate) fn drop_invalid(draft: &mut Draft) {
     draft.each_open(|draft, motion| {
@@ -36,19 +26,28 @@ pub(crate) fn drop_invalid(draft: &mut Draft) {
     drop_doubles(&mut draft.motions);
 }
 
-/// What a proposal is about; none for a release, which is about one hold.
-pub(crate) fn subject(proposal: &Proposal) -> Option<Subject<'_>> {
-    match &proposal.ask {
-        Ask::Set { value, .. } => Some(Subject::Value(value.kind())),
-        Ask::Research { task } => {
-            let about = ResearchTask::subject_of(&task.task_type, task.model_name.as_deref());
-            Some(Subject::Research(about))
-        }
-        Ask::Freeze { .. } => Some(Subject::Cause(&proposal.rule, None)),
-        Ask::Hold { bound } => Some(Subject::Cause(&proposal.rule, bounded(bound))),
-        Ask::Clear { cause, kind } => Some(Subject::Cause(cause, *kind)),
-        Ask::Release { .. } => None,
+/// Whether two ask for the same value, or for the same research.
+pub(crate) fn same_wish(one: &Ask, other: &Ask) -> bool {
+    match (one, other) {
+        (Ask::Set { value: a, .. }, Ask::Set { value: b, .. }) => a.kind() == b.kind(),
+        (Ask::Research { task: a }, Ask::Research { task: b }) => a.subject() == b.subject(),
+        _ => false,
     }
+}
+
+/// The cause that a proposal speaks of, and the kind of value that it bounds, if any.
+fn cause(proposal: &Proposal) -> Option<(&RuleId, Option<Kind>)> {
+    match &proposal.ask {
+        Ask::Freeze { .. } => Some((&proposal.rule, None)),
+        Ask::Hold { bound } => Some((&proposal.rule, bounded(bound))),
+        Ask::Clear { cause, kind } => Some((cause, *kind)),
+        Ask::Set { .. } | Ask::Research { .. } | Ask::Release { .. } => None,
+    }
+}
+
+/// Whether two are about the same, so that one of them is too many where one role asks for both.
+fn same_subject(one: &Proposal, other: &Proposal) -> bool {
+    same_wish(&one.ask, &other.ask) || cause(one).is_some_and(|about| cause(other) == Some(about))
 }
 
 /// The kind of value that a bound bounds, if it bounds one.
@@ -60,14 +59,14 @@ pub(crate) const fn bounded(bound: &Bound) -> Option<Kind> {
 }
 
 fn check(draft: &Draft, motion: &Motion) -> Result<(), String> {
-    let proposal = &motion.proposal;
+    let proposal = motion.proposal;
     expect(proposal.author == motion.from, || {
         format!("{} may not speak for {}", motion.from, proposal.author)
     })?;
     match &motion.from {
         Author::Manual => {}
         Author::Role(role) => {
-            let seat = draft.terms.seats.get(role).ok_or_else(|| format!("{role} has no seat"))?;
+            let seat = motion.seat.ok_or_else(|| format!("{role} has no seat"))?;
             let most = PROPOSALS_MOST;
             expect(motion.place < most, || format!("more than {most} proposals in one verdict"))?;
             let own =
@@ -140,11 +139,8 @@ fn drop_doubles_of_one(motions: &mut [Motion]) {
     for later in 1..motions.len() {
         let (earlier, rest) = motions.split_at_mut(later);
         let Some(motion) = rest.first_mut().filter(|motion| motion.is_open()) else { continue };
-        let about = subject(&motion.proposal);
-        let rival = earlier
-            .iter_mut()
-            .find(|other| other.is_open() && about.is_some() && subject(&other.proposal) == about);
-        let Some(rival) = rival else { continue };
+        let mut open = earlier.iter_mut().filter(|other| other.is_open());
+        let Some(rival) = open.find(|other| same_subject(motion.proposal, other.proposal)) else { continue };
         let (winner, loser) = if is_tighter(&motion.proposal.ask, &rival.proposal.ask) {
             (motion, rival)
         } else {

@@ -127,6 +127,7 @@ pub fn in_short(payload: &Payload) -> String {
 #[cfg(test)]
 mod tests {
     use proto::decision::Severity;
+    use proto::subsystems::Subsystems;
     use proto::value::Mode;
 
     use super::*;
@@ -135,7 +136,7 @@ mod tests {
     fn a_decision_is_told_in_a_few_words() {
         let freeze = |duration_minutes| Payload::Freeze {
             duration_minutes,
-            affected_subsystems: Vec::new(),
+            affected_subsystems: Subsystems::default(),
             severity: Severity::Critical,
             requires_manual_review: true,
             reason: String::new(),

@@ -125,7 +125,7 @@ impl Model {
 
     fn publish(&mut self, kind: &str, payload: &Value) {
         let entry = EntryId { millis: self.now.as_millis().unsigned_abs() + 1, number: 0 };
-        let source = Source::Redis { stream: kind.to_owned(), entry, through: entry };
+        let source = Source::Redis { stream: kind.to_owned().into(), entry, through: entry };
         let body = serde_json::json!({ "type": kind, "data": payload });
         self.rule(source, serde_json::from_value(body).unwrap());
     }

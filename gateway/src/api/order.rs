@@ -6,6 +6,7 @@ use proto::command::{Order, SomeLimits};
 use proto::decision::Severity;
 use proto::id::{HoldId, PortfolioId};
 use proto::number::{Fraction, Ratio, Usd};
+use proto::subsystems::Subsystems;
 use proto::time::Period;
 use proto::value::Mode;
 use serde_json::{Map, Value};
@@ -139,7 +140,7 @@ fn freeze(fields: &mut Fields<'_>) -> Option<Order> {
         None => Some(Severity::Critical),
     };
     let affected_subsystems = texts(fields, "affected_subsystems", MAX_SUBSYSTEMS)
-        .unwrap_or_else(|| ALL_SUBSYSTEMS.map(str::to_owned).into());
+        .map_or_else(|| ALL_SUBSYSTEMS.into(), Subsystems::from_iter);
     let duration = duration(fields);
     Some(Order::Freeze { duration, severity: severity?, affected_subsystems })
 }
@@ -237,7 +238,7 @@ mod tests {
     #[test]
     fn a_freeze_stops_everything_until_released_unless_it_says_otherwise() {
         let asked = good(OrderKind::Freeze, &json!({"reason": "stop"}));
-        let affected_subsystems = ALL_SUBSYSTEMS.map(str::to_owned).into();
+        let affected_subsystems = ALL_SUBSYSTEMS.into();
         assert_eq!(
             asked.order,
             Order::Freeze { duration: None, severity: Severity::Critical, affected_subsystems }

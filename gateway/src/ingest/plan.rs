@@ -78,7 +78,7 @@ fn event(feed: &Feed, entry: EntryId, through: EntryId, decoded: &Decoded, portf
         schema: Schema::Event,
         id,
         at: entry.time(),
-        source: Source::Redis { stream: feed.stream.clone(), entry, through },
+        source: Source::Redis { stream: feed.stream.clone().into(), entry, through },
         trace_id: decoded.trace_id.unwrap_or_else(|| TraceId::from(id)),
         correlation_id: decoded.correlation_id.clone().unwrap_or_else(|| id.to_string()),
         stale: decoded.stale,

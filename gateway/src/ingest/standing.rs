@@ -204,7 +204,7 @@ mod tests {
 
     fn stored(through: &str) -> Event {
         let through = id(through);
-        let source = proto::event::Source::Redis { stream: STREAM.to_owned(), entry: through, through };
+        let source = proto::event::Source::Redis { stream: STREAM.into(), entry: through, through };
         Event { source, ..event(MONDAY, proto::event::Body::Snapshot(snapshot())) }
     }
 

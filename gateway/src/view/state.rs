@@ -213,7 +213,7 @@ impl State {
         self.meet(event.portfolio.clone());
         let ledger = self.ledgers.get(&event.portfolio);
         if !ledger.is_some_and(|ledger| ledger.ruled.knows(event)) {
-            let key = (event.portfolio.clone(), stream.clone());
+            let key = (event.portfolio.clone(), stream.clone().into_owned());
             self.awaited.entry(key).or_insert(Awaited { entry: *entry, since: now });
         }
     }

@@ -74,14 +74,13 @@ fn compare(args: &Diff, shell: &Shell) -> Result<Outcome> {
     let mut courses = page.is_some().then(<(Courses, Courses)>::default);
     let mut comparison = Comparison::default();
     let mut bar = progress::bar(input.expected);
-    for event in input.by_ref() {
-        let event = event?;
+    while let Some(event) = input.read()? {
         let (ruled_a, ruled_b) = (model_a.tell(event.clone())?, model_b.tell(event.clone())?);
         if let Some((a, b)) = &mut courses {
-            a.told(&event, &ruled_a);
-            b.told(&event, &ruled_b);
+            a.told(event, &ruled_a);
+            b.told(event, &ruled_b);
         }
-        comparison.told(&event, &ruled_a, &ruled_b);
+        comparison.told(event, &ruled_a, &ruled_b);
         bar.step();
     }
     bar.finish();

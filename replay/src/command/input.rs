@@ -18,6 +18,8 @@ use crate::shell::Shell;
 pub(crate) struct Input<'a> {
     from: From<'a>,
     shell: &'a Shell,
+    /// The event that was read last.
+    current: Option<Event>,
     /// How many events were read.
     read: u64,
     /// How many events there will be, where that is known.
@@ -61,10 +63,16 @@ impl<'a> Input<'a> {
             From::Records(records) => records.expected(),
             From::MadeUp(_) => events.synthetic,
         };
-        Ok(Self { from, shell, read: 0, expected, timers_left_out: 0 })
+        Ok(Self { from, shell, current: None, read: 0, expected, timers_left_out: 0 })
     }
 
-    fn read(&mut self) -> Result<Option<Event>> {
+    /// The next event, which is away with the one after it; nothing after the last one.
+    pub(crate) fn read(&mut self) -> Result<Option<&Event>> {
+        self.current = self.take()?;
+        Ok(self.current.as_ref())
+    }
+
+    fn take(&mut self) -> Result<Option<Event>> {
         if self.read.is_multiple_of(STRIDE) {
             self.shell.go_on()?;
         }
@@ -81,14 +89,6 @@ impl<'a> Input<'a> {
             self.timers_left_out += 1;
         }
         Ok(None)
-    }
-}
-
-impl Iterator for Input<'_> {
-    type Item = Result<Event>;
-
-    fn next(&mut self) -> Option<Result<Event>> {
-        self.read().transpose()
     }
 }
 

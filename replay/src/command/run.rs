@@ -65,19 +65,18 @@ fn play(args: &Run, shell: &Shell) -> Result<Outcome> {
     let page = args.html.as_deref().map(Draft::of).transpose()?;
     let (mut tallies, mut courses) = (Tallies::default(), page.is_some().then(Courses::default));
     let mut bar = progress::bar(input.expected);
-    for event in input.by_ref() {
-        let event = event?;
+    while let Some(event) = input.read()? {
         if written.is_none() && courses.is_none() {
             // Nobody looks at whole rulings: what comes of the event is counted, and no more.
-            let ruled = model.settle(&event, |settled| tallies.settled(&settled));
-            tallies.event(&event, ruled);
+            let ruled = model.settle(event, |settled| tallies.settled(&settled));
+            tallies.event(event, ruled);
         } else {
             let rulings = model.tell(event.clone())?;
             if let Some(file) = &mut written {
                 write_rulings(&rulings, file).context("writing the rulings")?;
             }
-            courses.iter_mut().for_each(|courses| courses.told(&event, &rulings));
-            tallies.told(&event, &rulings);
+            courses.iter_mut().for_each(|courses| courses.told(event, &rulings));
+            tallies.told(event, &rulings);
         }
         bar.step();
     }

@@ -5,7 +5,7 @@ use proto::command::{Command, Order, Person, Rank};
 use proto::decision::{Decision, Severity};
 use proto::event::{Body, Source};
 use proto::id::EventId;
-use proto::ruling::Outcome;
+use proto::ruling::{Finding, Ruling};
 use proto::time::Period;
 use proto::value::Mode;
 
@@ -16,7 +16,7 @@ const SEEDS: u64 = 6;
 const EVENTS: usize = 1500;
 
 /// What can be told of an event either way: the state without the memories, which settling writes nowhere.
-type Told = (EventId, Ledger, Vec<Outcome>, Vec<Decision>);
+type Told = (EventId, Ledger, Vec<Finding>, Vec<Decision>);
 
 fn model() -> Model {
     Model::new(Policies::defaults().unwrap())
@@ -42,7 +42,7 @@ fn by_hand(event: &Event, turn: u64) -> Event {
         0 => Order::SetMode { mode: Mode::Paused, duration, releases: Vec::new() },
         1 => Order::SetMode { mode: Mode::Live, duration: None, releases: Vec::new() },
         _ => {
-            let affected_subsystems = vec!["trading".to_owned()];
+            let affected_subsystems = ["trading"].into();
             Order::Freeze { duration, severity: Severity::High, affected_subsystems }
         }
     };
@@ -77,14 +77,15 @@ fn what_is_settled_is_what_would_have_been_ruled() {
             let mut settled: Vec<Told> = Vec::new();
             let is_new = settling.settle(&event, |one| {
                 let ledger = one.ledger.without_memories();
-                settled.push((one.event.id, ledger, one.outcomes.to_vec(), one.decisions.to_vec()));
+                settled.push((one.event.id, ledger, one.findings.to_vec(), one.decisions.to_vec()));
             });
             let id = event.id;
             let rulings = ruling.tell(event).unwrap();
             reviewed += rulings.iter().filter(|ruling| ruling.hearing.review.is_some()).count();
+            let findings = |one: &Ruling| one.outcomes.iter().map(|outcome| outcome.result.clone()).collect();
             let ruled: Vec<Told> = rulings
                 .into_iter()
-                .map(|one| (one.event.id, one.after.without_memories(), one.outcomes, one.decisions))
+                .map(|one| (one.event.id, one.after.without_memories(), findings(&one), one.decisions))
                 .collect();
             assert_eq!(settled, ruled, "seed {seed}, event {number}");
             assert_eq!(is_new, ruled.iter().any(|(ruled, ..)| *ruled == id));

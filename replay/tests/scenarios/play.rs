@@ -121,7 +121,8 @@ impl Stage {
         let entry = EntryId { millis: at.as_millis().unsigned_abs(), number: self.entries };
         let stream = body.kind().as_str().to_owned();
         let id = Event::id_of_entry(&stream, entry, &PortfolioId::main(), &body);
-        let event = event(id, at, Source::Redis { stream, entry, through: entry }, body, stale);
+        let event =
+            event(id, at, Source::Redis { stream: stream.into(), entry, through: entry }, body, stale);
         self.told.push(event.clone());
         self.tell(event)
     }
@@ -146,7 +147,7 @@ impl Stage {
             Wish::Freeze { severity, duration } => Order::Freeze {
                 duration: *duration,
                 severity: *severity,
-                affected_subsystems: vec!["trading".to_owned()],
+                affected_subsystems: ["trading"].into(),
             },
             Wish::Release { cause } => Order::Release { hold: self.hold(cause) },
         }

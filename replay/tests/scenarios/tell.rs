@@ -178,7 +178,7 @@ fn came(before: Option<&Hold>, hold: &Hold) -> Option<String> {
         hold.until.map_or_else(|| "until released".to_owned(), |until| format!("until {}", clock(until)));
     let bounds = match &hold.bound {
         Bound::Freeze { severity, affected_subsystems } => {
-            format!("freeze {severity:?} of {}", affected_subsystems.join(" "))
+            format!("freeze {severity:?} of {}", affected_subsystems.iter().collect::<Vec<_>>().join(" "))
         }
         Bound::Loosening => "no loosening".to_owned(),
         Bound::Value { at } => {

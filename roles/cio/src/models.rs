@@ -25,8 +25,8 @@ pub(crate) fn rebalance(
     let scores = scores(policy, now, memory)?;
     let allocation = score::allocation(&scores, policy.active_pct);
     let moved = score::largest_move(owned, &allocation);
-    let mut facts = vec![Fact::above("weight_move_pct", moved, policy.move_pct)?];
-    facts.push(Fact::seen("models", scores.len() as u64));
+    let moves = Fact::above("weight_move_pct", moved, policy.move_pct)?;
+    let mut facts = vec![moves, Fact::seen("models", scores.len() as u64)];
     facts.extend(Fact::above("unknown_models", memory.unknown_models(), 0));
     let ask = Ask::Set { value: Value::Allocation(allocation.into()), duration: None };
     Some(Proposal { author: Role::CIO.into(), rule: REBALANCE, priority: Priority::Normal, ask, facts })

@@ -56,13 +56,15 @@ pub(crate) fn about_portfolio(policy: &Policy, seen: &Snapshot) -> Option<Findin
 
 /// About the system's health: a worse word than DEGRADED is worth no less.
 pub(crate) fn about_system(policy: &Policy, seen: &Health) -> Option<Finding> {
-    let facts = vec![
-        Fact::seen("system_status", seen.system_status.as_str()),
-        Fact::seen("ess_state", seen.ess_state.as_str()),
-    ];
+    let facts = || {
+        vec![
+            Fact::seen("system_status", seen.system_status.as_str()),
+            Fact::seen("ess_state", seen.ess_state.as_str()),
+        ]
+    };
     let hours = policy.bottleneck.hours;
     (seen.system_status >= SystemStatus::Degraded)
-        .then(|| finding(BOTTLENECK, Study::PerformanceAnalysis, Priority::High, hours, facts))
+        .then(|| finding(BOTTLENECK, Study::PerformanceAnalysis, Priority::High, hours, facts()))
 }
 
 fn tune(policy: &Policy, seen: &ModelPerformance) -> Option<Finding> {

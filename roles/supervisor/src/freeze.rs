@@ -1,10 +1,13 @@
 //! Freezes: five causes, each judged on its own feed, each with a hold of its own.
 
+use std::sync::LazyLock;
+
 use proto::decision::{Priority, Severity};
 use proto::event::{Body, EssState, Health, Snapshot, SystemStatus};
 use proto::id::RuleId;
 use proto::number::Usd;
 use proto::proposal::{Ask, Fact, Proposal, Relation};
+use proto::subsystems::Subsystems;
 use proto::time::Period;
 
 use crate::policy::Policy;
@@ -21,7 +24,7 @@ struct Cause<Seen> {
     /// For how long it freezes at first; none is until a person has looked at it.
     duration: fn(&Policy) -> Option<Period>,
     severity: Severity,
-    subsystems: &'static [&'static str],
+    subsystems: LazyLock<Subsystems>,
     /// Whether a person has to release it.
     review: bool,
 }
@@ -34,7 +37,7 @@ static ON_SNAPSHOT: [Cause<Snapshot>; 4] = [
         gone: lift::recovered,
         duration: |_| None,
         severity: Severity::Critical,
-        subsystems: &["trading", "execution", "signals", "risk"],
+        subsystems: LazyLock::new(|| ["trading", "execution", "signals", "risk"].into()),
         review: true,
     },
     Cause {
@@ -44,7 +47,7 @@ static ON_SNAPSHOT: [Cause<Snapshot>; 4] = [
         gone: lift::recovered,
         duration: |policy| Some(policy.drawdown.duration),
         severity: Severity::Critical,
-        subsystems: &["trading", "execution", "signals"],
+        subsystems: LazyLock::new(|| ["trading", "execution", "signals"].into()),
         review: true,
     },
     Cause {
@@ -54,7 +57,7 @@ static ON_SNAPSHOT: [Cause<Snapshot>; 4] = [
         gone: lift::recovered,
         duration: |policy| Some(policy.daily_loss.duration),
         severity: Severity::High,
-        subsystems: &["trading", "execution"],
+        subsystems: LazyLock::new(|| ["trading", "execution"].into()),
         review: true,
     },
     // `[loss-streak]`: a break after losing trades in a row.
@@ -65,7 +68,7 @@ static ON_SNAPSHOT: [Cause<Snapshot>; 4] = [
         gone: streak_over,
         duration: |policy| Some(policy.loss_streak.duration),
         severity: Severity::Medium,
-        subsystems: &["trading"],
+        subsystems: LazyLock::new(|| ["trading"].into()),
         review: false,
     },
 ];
@@ -77,7 +80,7 @@ static ON_HEALTH: Cause<Health> = Cause {
     gone: lift::recovered,
     duration: |policy| Some(policy.health.duration),
     severity: Severity::Critical,
-    subsystems: &["trading", "execution", "signals"],
+    subsystems: LazyLock::new(|| ["trading", "execution", "signals"].into()),
     review: true,
 };
 
@@ -111,7 +114,7 @@ impl<Seen> Cause<Seen> {
         Ask::Freeze {
             duration: (self.duration)(policy),
             severity: self.severity,
-            affected_subsystems: self.subsystems.iter().map(|&name| name.to_owned()).collect(),
+            affected_subsystems: (*self.subsystems).clone(),
             requires_manual_review: self.review,
         }
     }
@@ -119,12 +122,14 @@ impl<Seen> Cause<Seen> {
 
 /// `[capital]`: too little left to trade with.
 fn capital(view: &View<'_>, snapshot: &Snapshot) -> Option<Vec<Fact>> {
-    Some(vec![Fact::below("total_equity", snapshot.total_equity, view.policy.capital.below_usd)?])
+    let fact = Fact::below("total_equity", snapshot.total_equity, view.policy.capital.below_usd)?;
+    Some(vec![fact])
 }
 
 /// `[drawdown]`: too far below the peak.
 fn drawdown(view: &View<'_>, snapshot: &Snapshot) -> Option<Vec<Fact>> {
-    Some(vec![Fact::above("drawdown_pct", snapshot.drawdown_pct, view.policy.drawdown.above_pct)?])
+    let fact = Fact::above("drawdown_pct", snapshot.drawdown_pct, view.policy.drawdown.above_pct)?;
+    Some(vec![fact])
 }
 
 /// `[daily-loss]`: too much lost since midnight UTC, open positions included.

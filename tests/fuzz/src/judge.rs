@@ -208,7 +208,7 @@ pub(crate) fn event(at: Time, body: Body) -> Event {
     let id = EventId::derive(&["redis", &stream, &entry.to_string(), "main"]);
     let source = match body.kind() {
         EventKind::Snapshot | EventKind::Health | EventKind::Model | EventKind::Receipt => {
-            Source::Redis { stream, entry, through: entry }
+            Source::Redis { stream: stream.into(), entry, through: entry }
         }
         EventKind::ClockDue => Source::Clock,
         EventKind::Command => Source::Operator,

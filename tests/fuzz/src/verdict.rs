@@ -75,7 +75,7 @@ fn others(role: &Role) -> impl Iterator<Item = Ask> {
     let freeze = Ask::Freeze {
         duration: Some(Period::from_mins(120)),
         severity: Severity::Critical,
-        affected_subsystems: vec!["trading".to_owned(), "risk".to_owned()],
+        affected_subsystems: ["trading", "risk"].into(),
         requires_manual_review: true,
     };
     let task = ResearchTask {

@@ -87,7 +87,7 @@ fn ended(bus: &Bus) -> (BTreeSet<Entry>, BTreeSet<Entry>) {
     let events = stream(bus, Stream::Events);
     let events = events.all().filter_map(|record| Event::from_bytes(&record.payload).ok());
     let events = events.filter_map(|event| match event.source {
-        Source::Redis { stream, entry, .. } => Some((stream, entry)),
+        Source::Redis { stream, entry, .. } => Some((stream.into_owned(), entry)),
         Source::Operator | Source::Clock => None,
     });
     let letters = stream(bus, Stream::Dead);

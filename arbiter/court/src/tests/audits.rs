@@ -1,6 +1,6 @@
 //! What the audit finds: a good ruling with one thing changed, and the law that is named.
 
-use proto::decision::{Priority, ResearchTask, Severity};
+use proto::decision::Severity;
 use proto::id::{DecisionId, Role};
 use proto::ledger::Evidence;
 use proto::number::Ratio;
@@ -9,7 +9,7 @@ use proto::ruling::{Finding, Refusal, Ruling};
 use proto::value::{Kind, Mode, Profile, Value};
 use serde_json::Value as Json;
 
-use crate::testing::{Story, freeze, hold_at, leverage, propose, secs, set, terms};
+use crate::testing::{Story, freeze, hold_at, leverage, propose, research, secs, set, terms};
 use crate::{Breach, Matter, audit, rule};
 
 /// A ruling with something of everything: a freeze, a hold, a change, a refusal.
@@ -120,14 +120,6 @@ fn no_field_of_the_ledger_can_be_changed_unseen() {
 
 /// A ledger that agrees with no other in anything.
 fn elsewhere(mut story: Story) -> Json {
-    let task = ResearchTask {
-        task_type: "tuning".to_owned(),
-        description: String::new(),
-        priority: Priority::Low,
-        estimated_duration_hours: 1,
-        expected_impact: String::new(),
-        model_name: None,
-    };
     let pause = Ask::Set { value: Value::Mode(Mode::Emergency), duration: Some(secs(600)) };
     let later = story.now.after(secs(60));
     let ruling = story
@@ -136,7 +128,7 @@ fn elsewhere(mut story: Story) -> Json {
         .equity(9999.0)
         .says(freeze("supervisor.z", None, Severity::Critical))
         .says(propose(&Role::CEO, "ceo.z", pause))
-        .says(propose(&Role::RESEARCHER, "researcher.x", Ask::Research { task: task.into() }))
+        .says(research(None))
         .wake_at(&Role::SUPERVISOR, later)
         .rule();
     let mut other = ruling.after;

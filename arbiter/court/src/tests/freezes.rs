@@ -17,7 +17,7 @@ fn reviewed(rule: &'static str, minutes: i64) -> proto::proposal::Proposal {
     let ask = Ask::Freeze {
         duration: Some(mins(minutes)),
         severity: Severity::Critical,
-        affected_subsystems: vec!["trading".to_owned(), "risk".to_owned()],
+        affected_subsystems: ["trading", "risk"].into(),
         requires_manual_review: true,
     };
     propose(&Role::SUPERVISOR, rule, ask)
@@ -61,7 +61,7 @@ fn several_causes_are_several_holds_and_one_freeze_of_the_strictest() {
         assert_eq!(*finding(&ruling, rule), decided);
     }
     let in_effect = story.ledger.freeze.as_ref().unwrap();
-    assert_eq!(in_effect.affected_subsystems, ["risk", "trading"]);
+    assert_eq!(in_effect.affected_subsystems, ["risk", "trading"].into());
     assert!(in_effect.requires_manual_review);
     assert_eq!(in_effect.holds[0], story.hold("supervisor.capital").unwrap().id);
     assert_eq!(ruling.decisions[0].rule.as_str(), "supervisor.capital");

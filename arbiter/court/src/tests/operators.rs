@@ -31,7 +31,7 @@ fn max_leverage(max: f64) -> SomeLimits {
 }
 
 fn stop(duration: Option<Period>) -> Order {
-    let affected_subsystems = vec!["trading".to_owned()];
+    let affected_subsystems = ["trading"].into();
     Order::Freeze { duration, severity: Severity::Critical, affected_subsystems }
 }
 

@@ -1,25 +1,13 @@
 //! Step 7: decisions are changes, in order, with everything that a reader needs.
 
-use proto::decision::{DecisionType, Priority, ResearchTask, Severity};
+use proto::decision::{DecisionType, Priority, Severity};
 use proto::id::{DecisionId, Role};
 use proto::number::Fraction;
-use proto::proposal::{Ask, Fact, Proposal};
+use proto::proposal::{Fact, Proposal};
 use proto::ruling::Finding;
 use proto::value::{Kind, Mode, Profile, Value};
 
-use crate::testing::{Story, clear, finding, freeze, hold_at, leverage, mins, propose, secs, set, types};
-
-fn task(model: Option<&str>) -> Proposal {
-    let task = ResearchTask {
-        task_type: "risk_analysis".to_owned(),
-        description: "d".to_owned(),
-        priority: Priority::Low,
-        estimated_duration_hours: 4,
-        expected_impact: "i".to_owned(),
-        model_name: model.map(str::to_owned),
-    };
-    propose(&Role::RESEARCHER, "researcher.risk", Ask::Research { task: task.into() })
-}
+use crate::testing::{Story, clear, finding, freeze, hold_at, leverage, mins, research, secs, set, types};
 
 #[test]
 fn a_decision_says_why_and_from_what() {
@@ -46,7 +34,7 @@ fn they_go_out_by_priority_then_rank_then_type() {
         proposal
     };
     let round = story.snapshot();
-    let round = round.says(with(Priority::Normal, task(None)));
+    let round = round.says(with(Priority::Normal, research(None)));
     let round = round.says(with(Priority::High, set(&Role::CEO, "ceo.x", Value::Profile(Profile::Micro))));
     let round = round.says(with(Priority::High, set(&Role::CEO, "ceo.y", Value::Mode(Mode::Paused))));
     let round = round.says(with(Priority::High, set(&Role::CRO, "cro.x", leverage(5.0))));
@@ -64,8 +52,10 @@ fn they_go_out_by_priority_then_rank_then_type() {
 #[test]
 fn each_takes_the_place_of_the_last_of_its_type_but_a_task_of_none() {
     let mut story = Story::new();
-    let first = story.snapshot().says(set(&Role::CRO, "cro.x", leverage(5.0))).says(task(Some("a"))).rule();
-    let second = story.snapshot().says(set(&Role::CRO, "cro.x", leverage(4.0))).says(task(Some("b"))).rule();
+    let first =
+        story.snapshot().says(set(&Role::CRO, "cro.x", leverage(5.0))).says(research(Some("a"))).rule();
+    let second =
+        story.snapshot().says(set(&Role::CRO, "cro.x", leverage(4.0))).says(research(Some("b"))).rule();
     assert_eq!(first.decisions[0].supersedes, None);
     assert_eq!(second.decisions[0].supersedes, Some(first.decisions[0].decision_id));
     assert_eq!(second.decisions[1].supersedes, None);
@@ -75,11 +65,11 @@ fn each_takes_the_place_of_the_last_of_its_type_but_a_task_of_none() {
 #[test]
 fn a_task_is_given_out_once_a_day() {
     let mut story = Story::new();
-    assert_eq!(types(&story.snapshot().says(task(None)).rule()), [DecisionType::ResearchTask]);
-    let again = story.wait(mins(24 * 60 - 1)).snapshot().says(task(None)).rule();
+    assert_eq!(types(&story.snapshot().says(research(None)).rule()), [DecisionType::ResearchTask]);
+    let again = story.wait(mins(24 * 60 - 1)).snapshot().says(research(None)).rule();
     assert_eq!(types(&again), []);
     assert_eq!(*finding(&again, "researcher.risk"), Finding::Unchanged);
-    let next_day = story.wait(mins(1)).snapshot().says(task(None)).rule();
+    let next_day = story.wait(mins(1)).snapshot().says(research(None)).rule();
     assert_eq!(types(&next_day), [DecisionType::ResearchTask]);
 }
 
@@ -111,14 +101,19 @@ fn a_bound_by_a_senior_is_told_as_the_seniors() {
 }
 
 #[test]
-fn reversals_of_an_hour_are_remembered() {
+fn reversals_of_an_hour_and_loosenings_of_a_day_are_remembered() {
     let mut story = Story::new();
-    for _ in 0..3 {
+    let tighten = |story: &mut Story| {
         story.snapshot().says(set(&Role::CEO, "ceo.x", Value::Mode(Mode::Shadow))).rule();
+    };
+    for _ in 0..3 {
+        tighten(&mut story);
         story.wait(secs(5)).confirm(&set(&Role::CEO, "ceo.resume", Value::Mode(Mode::Live)));
     }
     assert_eq!(story.ledger.changes[&Kind::Mode].reversals.len(), 5);
-    story.wait(mins(61)).snapshot().rule();
-    assert_eq!(story.ledger.changes[&Kind::Mode].reversals, []);
+    tighten(story.wait(mins(61)));
+    assert_eq!(story.ledger.changes[&Kind::Mode].reversals, [story.now], "the others are too old to count");
     assert_eq!(story.ledger.changes[&Kind::Mode].loosenings.len(), 3);
+    story.wait(mins(24 * 60)).confirm(&set(&Role::CEO, "ceo.resume", Value::Mode(Mode::Live)));
+    assert_eq!(story.ledger.changes[&Kind::Mode].loosenings, [story.ledger.at]);
 }

@@ -1,6 +1,6 @@
 //! Step 1: malformed, out of bounds, outside the author's authority; two of one role for one subject.
 
-use proto::decision::{DecisionType, ResearchTask, Severity};
+use proto::decision::{DecisionType, Severity};
 use proto::id::{HoldId, Role, RuleId};
 use proto::number::{Fraction, Ratio, Usd};
 use proto::proposal::{Ask, Bound, Proposal};
@@ -9,7 +9,7 @@ use proto::testing::base;
 use proto::time::Period;
 use proto::value::{Allocation, Cashflow, EssThresholds, Limits, Mode, Profile, Universe, Value};
 
-use crate::testing::{Story, finding, freeze, leverage, mins, propose, refusal, set, types};
+use crate::testing::{Story, finding, freeze, leverage, mins, propose, refusal, research, set, types};
 use crate::validity::PROPOSALS_MOST;
 
 fn is_invalid(proposal: Proposal) -> bool {
@@ -144,17 +144,8 @@ fn only_a_mode_has_a_time_and_none_is_nothing() {
 #[test]
 fn a_verdict_has_at_most_so_many_proposals() {
     let mut story = Story::new();
-    let task = |number: usize| ResearchTask {
-        task_type: format!("task_{number}"),
-        description: String::new(),
-        priority: proto::decision::Priority::Low,
-        estimated_duration_hours: 1,
-        expected_impact: String::new(),
-        model_name: None,
-    };
-    let round = (0..PROPOSALS_MOST + 2).fold(story.snapshot(), |round, number| {
-        round.says(propose(&Role::RESEARCHER, "researcher.x", Ask::Research { task: task(number).into() }))
-    });
+    let round = (0..PROPOSALS_MOST + 2)
+        .fold(story.snapshot(), |round, number| round.says(research(Some(&number.to_string()))));
     let ruling = round.rule();
     assert_eq!(ruling.decisions.len(), PROPOSALS_MOST);
     let invalid = ruling

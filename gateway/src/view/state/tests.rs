@@ -73,7 +73,7 @@ fn decisions_known_from_the_start_are_not_counted_twice() {
 /// The `number`th snapshot of a portfolio, as it came from Redis.
 fn from_redis(id: &str, number: u64) -> Event {
     let entry = EntryId { millis: number, number: 0 };
-    let source = Source::Redis { stream: "s".to_owned(), entry, through: entry };
+    let source = Source::Redis { stream: "s".into(), entry, through: entry };
     Event { source, ..snapshot_event(&portfolio(id), number) }
 }
 

@@ -149,7 +149,7 @@ impl Desk {
         self.ledger.freeze = self.ledger.holds.values().find(|hold| hold.is_freeze()).map(|hold| Freeze {
             severity: proto::decision::Severity::Critical,
             until: hold.until,
-            affected_subsystems: Vec::new(),
+            affected_subsystems: proto::subsystems::Subsystems::default(),
             requires_manual_review: hold.requires_manual_review,
             holds: vec![hold.id],
             announced: vec![DecisionId::derive(&["test"])],

@@ -91,7 +91,7 @@ fn terms(proposal: &Proposal) -> Option<(Option<u64>, Severity, usize, bool, Pri
         return None;
     };
     let minutes = duration.map(Period::as_mins_ceil);
-    Some((minutes, *severity, affected_subsystems.len(), *requires_manual_review, proposal.priority))
+    Some((minutes, *severity, affected_subsystems.iter().len(), *requires_manual_review, proposal.priority))
 }
 
 #[test]

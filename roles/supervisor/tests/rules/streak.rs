@@ -64,7 +64,7 @@ fn a_break_is_medium_and_needs_no_review() {
     let expected = Ask::Freeze {
         duration: Some(Period::from_mins(30)),
         severity: Severity::Medium,
-        affected_subsystems: vec!["trading".to_owned()],
+        affected_subsystems: ["trading"].into(),
         requires_manual_review: false,
     };
     assert_eq!(proposals[0].ask, expected);

@@ -6,6 +6,7 @@ use proto::decision::{Priority, ResearchTask, Severity};
 use proto::id::{Role, RuleId};
 use proto::number::{Fraction, Ratio, Usd};
 use proto::proposal::{Ask, Bound, Proposal};
+use proto::subsystems::Subsystems;
 use proto::testing::base;
 use proto::time::Period;
 use proto::value::{Allocation, Cashflow, EssThresholds, Kind, Limits, Mode, Profile, Universe, Value};
@@ -90,8 +91,8 @@ pub(super) fn severities() -> impl Strategy<Value = Severity> {
     select(vec![Severity::Medium, Severity::High, Severity::Critical])
 }
 
-pub(super) fn subsystems() -> impl Strategy<Value = Vec<String>> {
-    subsequence(vec!["trading".to_owned(), "execution".to_owned()], 1..=2)
+pub(super) fn subsystems() -> impl Strategy<Value = Subsystems> {
+    subsequence(vec!["trading", "execution"], 1..=2).prop_map(Subsystems::from_iter)
 }
 
 pub(super) fn minutes(range: std::ops::Range<i64>) -> impl Strategy<Value = Option<Period>> {

@@ -100,7 +100,7 @@ fn freeze_is_the_worst_of_all(ledger: &Ledger) {
     for hold in freezes {
         let Bound::Freeze { severity, affected_subsystems } = &hold.bound else { unreachable!() };
         assert!(met.severity >= *severity && met.holds.contains(&hold.id), "{hold:?}");
-        assert!(affected_subsystems.iter().all(|name| met.affected_subsystems.contains(name)), "{hold:?}");
+        assert!(met.affected_subsystems.cover(affected_subsystems), "{hold:?}");
         assert!(met.requires_manual_review || !hold.requires_manual_review, "{hold:?}");
         assert!(met.until.is_none_or(|met| hold.until.is_some_and(|until| until <= met)), "{hold:?}");
     }
@@ -163,7 +163,7 @@ fn is_laxer(is: &Hold, was: &Hold) -> bool {
         (
             Bound::Freeze { severity: was, affected_subsystems: some },
             Bound::Freeze { severity: is, affected_subsystems: all },
-        ) => is < was || some.iter().any(|name| !all.contains(name)),
+        ) => is < was || !all.cover(some),
         (was, is) => was != is,
     };
     let unreviewed = was.requires_manual_review && !is.requires_manual_review;

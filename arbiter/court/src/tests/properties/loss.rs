@@ -14,7 +14,7 @@ use proto::value::Kind;
 
 use super::{ended, ended_of_roles, looser_but_by_hand};
 use crate::testing::random::{Step, Tale, ruled, tales, without};
-use crate::{Deliberation, Matter, Voice, voices};
+use crate::{Deliberation, Judgement, Matter, Voice, Voices, heard};
 
 proptest! {
     #![proptest_config(law(regressions!("properties")))]
@@ -22,14 +22,16 @@ proptest! {
     #[test]
     fn p02_the_order_of_arrival_changes_nothing(tale in tales(), picks in proptest::collection::vec(any::<Index>(), 7)) {
         let (_, matter, ruling) = tale.end();
-        let mut waiting = voices(&matter.hearing);
+        let mut waiting = heard(&tale.terms, &matter.hearing);
         let places = picks.iter().take(waiting.len());
-        let arrived: Vec<Voice> = places.map(|pick| waiting.swap_remove(pick.index(waiting.len()))).collect();
+        let arrived: Vec<Voice<'_>> = places.map(|pick| waiting.swap_remove(pick.index(waiting.len()))).collect();
         prop_assert_eq!(arrived.len(), matter.hearing.roles.len());
         let mut ledger = matter.before.clone();
-        let deliberation = Deliberation::open(&tale.terms, &matter.event, &mut ledger, arrived);
-        let judgement = deliberation.close(matter.hearing.review.as_ref());
-        prop_assert_eq!(judgement.into_ruling(&tale.terms, matter, ledger), ruling);
+        let voices = Voices::on(&tale.terms, &matter.event, &matter.before, arrived);
+        let deliberation = Deliberation::open(&tale.terms, &matter.event, &mut ledger, &voices);
+        let Judgement { findings, decisions, .. } = deliberation.close(matter.hearing.review.as_ref());
+        let outcomes = voices.outcomes(findings);
+        prop_assert_eq!(matter.ruled(&tale.terms, outcomes, decisions, ledger), ruling);
     }
 
     #[test]
