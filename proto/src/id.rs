@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -408,31 +408,55 @@ impl FromStr for EntryId {
     }
 }
 
-/// A name, mostly one that stands in the source: two that are the same text in memory are equal without a look at it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(transparent)]
-struct Name(Cow<'static, str>);
+/// A name, mostly one that stands in the source: two that are the same text in memory are equal without a look at it, and
+/// of others mostly the first eight bytes say the order, which are kept as one number.
+#[derive(Debug, Clone)]
+struct Name {
+    first: u64,
+    text: Cow<'static, str>,
+}
 
 impl Name {
     const fn new(name: &'static str) -> Self {
-        Self(Cow::Borrowed(name))
+        Self { first: first_bytes(name), text: Cow::Borrowed(name) }
     }
 
     fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
+}
+
+/// The first eight bytes, as a number that has their order; what is missing of them is zero.
+const fn first_bytes(text: &str) -> u64 {
+    let mut first = [0; 8];
+    let count = if text.len() < first.len() { text.len() } else { first.len() };
+    let (read, _) = text.as_bytes().split_at(count);
+    first.split_at_mut(count).0.copy_from_slice(read);
+    u64::from_be_bytes(first)
 }
 
 impl From<String> for Name {
     fn from(name: String) -> Self {
-        Self(Cow::Owned(name))
+        Self { first: first_bytes(&name), text: Cow::Owned(name) }
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
     }
 }
 
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
-        let (one, other) = (self.as_str(), other.as_str());
-        std::ptr::eq(one, other) || one == other
+        let (one, its) = (self.as_str(), other.as_str());
+        self.first == other.first && (std::ptr::eq(one, its) || one == its)
     }
 }
 
@@ -446,17 +470,11 @@ impl PartialOrd for Name {
 
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (one, other) = (self.as_str(), other.as_str());
-        if std::ptr::eq(one, other) { Ordering::Equal } else { by_first_bytes(one, other) }
-    }
-}
-
-/// The order of two texts. Mostly their first eight bytes say it, which are compared as one number.
-fn by_first_bytes(one: &str, other: &str) -> Ordering {
-    let first = |text: &str| text.as_bytes().first_chunk().copied().map(u64::from_be_bytes);
-    match (first(one), first(other)) {
-        (Some(a), Some(b)) if a != b => a.cmp(&b),
-        _ => one.cmp(other),
+        let by_text = || {
+            let (one, other) = (self.as_str(), other.as_str());
+            if std::ptr::eq(one, other) { Ordering::Equal } else { one.cmp(other) }
+        };
+        self.first.cmp(&other.first).then_with(by_text)
     }
 }
 
@@ -655,6 +673,30 @@ mod tests {
         let mut roles = [further.to_vec(), Role::ALL.to_vec()].concat();
         roles.sort();
         assert!(roles.is_sorted_by_key(Role::as_str), "{roles:?}");
+    }
+
+    #[test]
+    fn rules_are_in_the_order_of_their_texts() {
+        let texts = [
+            "",
+            "\0",
+            "a",
+            "a\0",
+            "ceo.paus",
+            "ceo.pause",
+            "ceo.pausf",
+            "ceo.pause.x",
+            "cro.a",
+            "cro.ä",
+            "z",
+        ];
+        for one in texts {
+            for other in texts {
+                let (rule, again) = (RuleId::from(one.to_owned()), RuleId::from(other.to_owned()));
+                assert_eq!(rule.cmp(&again), one.cmp(other), "{one:?} {other:?}");
+                assert_eq!(RuleId::new(one) == again, one == other, "{one:?} {other:?}");
+            }
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct Settled<'a> {
 impl<'a> Settled<'a> {
     pub(crate) fn of(event: &'a Event, ledger: &'a Ledger, judgement: &'a Judgement) -> Self {
         let Judgement { findings, decisions, was } = judgement;
-        Self { event, ledger, findings: Cow::Borrowed(findings), decisions, was: was.as_ref() }
+        Self { event, ledger, findings: Cow::Borrowed(findings), decisions, was: was.as_deref() }
     }
 
     /// The values that got looser.

@@ -48,8 +48,8 @@ pub(crate) fn seniors_stop_juniors(draft: &mut Draft) {
 fn tightens(draft: &Draft, motion: &Motion) -> bool {
     match &motion.proposal.ask {
         Ask::Set { value, .. } => {
-            let owned = &draft.after.owned;
-            motion.is_open() && !owned.has(value) && value.is_tighter_than(&owned.get(value.kind()))
+            let owned = || draft.after.owned.get(value.kind());
+            motion.is_open() && !motion.in_force && value.is_tighter_than(&owned())
         }
         Ask::Freeze { .. } | Ask::Hold { .. } => motion.strengthened,
         Ask::Clear { .. } | Ask::Research { .. } | Ask::Release { .. } => false,

@@ -16,9 +16,9 @@ use crate::{book, freeze, payload};
 
 /// Settles what is in effect, and tells what changed, in the order in which it goes out.
 /// What was in effect before; none where nothing moved.
-pub(crate) fn tell(draft: &mut Draft) -> Option<Values> {
+pub(crate) fn tell(draft: &mut Draft) -> Option<Box<Values>> {
     // What is in effect follows from the owners' values and the holds, and of each of their changes a move is noted.
-    (!draft.moves.is_empty()).then(|| tell_moves(draft))
+    (!draft.moves.is_empty()).then(|| tell_moves(draft).into())
 }
 
 fn tell_moves(draft: &mut Draft) -> Values {

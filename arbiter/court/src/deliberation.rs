@@ -25,7 +25,7 @@ pub struct Judgement {
     /// What the backend is told, in this order.
     pub decisions: Vec<Decision>,
     /// What was in effect before; none where nothing moved.
-    pub was: Option<Values>,
+    pub was: Option<Box<Values>>,
 }
 
 impl<'a> Deliberation<'a> {

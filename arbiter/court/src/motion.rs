@@ -4,11 +4,11 @@ use proto::decision::{Author, Priority};
 use proto::hold::Hold;
 use proto::id::{HoldId, RuleId};
 use proto::ledger::Direction;
-use proto::proposal::Proposal;
+use proto::proposal::{Ask, Proposal};
 use proto::ruling::Refusal;
 use proto::terms::{Seat, Terms};
 use proto::time::Period;
-use proto::value::{Kind, Value};
+use proto::value::{Kind, Value, Values};
 
 use crate::voices::Voices;
 
@@ -24,6 +24,8 @@ pub(crate) struct Motion<'a> {
     /// Which of that author's proposals it is, from 0.
     pub(crate) place: usize,
     pub(crate) proposal: &'a Proposal,
+    /// Whether it asks for the owner's value as the event found it.
+    pub(crate) in_force: bool,
     pub(crate) state: State,
     /// Whether it placed a hold or made one stricter.
     pub(crate) strengthened: bool,
@@ -119,7 +121,7 @@ impl By {
 }
 
 /// All that was asked, in the order in which it is weighed.
-pub(crate) fn motions<'a>(voices: &'a Voices<'a>) -> Vec<Motion<'a>> {
+pub(crate) fn motions<'a>(owned: &Values, voices: &'a Voices<'a>) -> Vec<Motion<'a>> {
     let asked = voices.roles.iter().filter_map(|voice| voice.said).map(|said| said.proposals.len());
     let by_hand = voices.by_hand.as_slice();
     let mut motions = Vec::with_capacity(asked.sum::<usize>() + by_hand.len());
@@ -127,8 +129,20 @@ pub(crate) fn motions<'a>(voices: &'a Voices<'a>) -> Vec<Motion<'a>> {
         let rank = rank_of(from, seat);
         for (place, proposal) in proposals.iter().enumerate() {
             let (number, from, state) = (motions.len(), from.clone(), State::Open);
-            let (strengthened, barred) = (false, None);
-            motions.push(Motion { number, from, seat, rank, place, proposal, state, strengthened, barred });
+            let in_force = matches!(&proposal.ask, Ask::Set { value, .. } if owned.has(value));
+            let motion = Motion {
+                number,
+                from,
+                seat,
+                rank,
+                place,
+                proposal,
+                in_force,
+                state,
+                strengthened: false,
+                barred: None,
+            };
+            motions.push(motion);
         }
     };
     list(&Author::Manual, None, by_hand);

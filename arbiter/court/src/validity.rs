@@ -75,7 +75,7 @@ fn check(draft: &Draft, motion: &Motion) -> Result<(), String> {
             check_authority(draft, proposal, seat)?;
         }
     }
-    check_ask(draft, &proposal.ask)
+    check_ask(motion)
 }
 
 fn check_authority(draft: &Draft, proposal: &Proposal, seat: &Seat) -> Result<(), String> {
@@ -103,12 +103,12 @@ fn check_authority(draft: &Draft, proposal: &Proposal, seat: &Seat) -> Result<()
     }
 }
 
-fn check_ask(draft: &Draft, ask: &Ask) -> Result<(), String> {
-    match ask {
+fn check_ask(motion: &Motion) -> Result<(), String> {
+    match &motion.proposal.ask {
         Ask::Set { value, duration } => {
             check_duration(*duration)?;
             // What is in force was checked when it was set.
-            if draft.after.owned.has(value) { Ok(()) } else { check_value(value) }
+            if motion.in_force { Ok(()) } else { check_value(value) }
         }
         Ask::Freeze { duration, .. } => check_duration(*duration),
         Ask::Hold { bound: Bound::Freeze { .. } } => Err("a freeze is asked for as a freeze".to_owned()),

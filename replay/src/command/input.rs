@@ -68,28 +68,28 @@ impl<'a> Input<'a> {
 
     /// The next event, which is away with the one after it; nothing after the last one.
     pub(crate) fn read(&mut self) -> Result<Option<&Event>> {
-        self.current = self.take()?;
-        Ok(self.current.as_ref())
-    }
-
-    fn take(&mut self) -> Result<Option<Event>> {
         if self.read.is_multiple_of(STRIDE) {
             self.shell.go_on()?;
         }
         self.read += 1;
-        let records = match &mut self.from {
-            From::MadeUp(events) => return Ok(events.next()),
-            From::Records(records) => records,
-        };
-        while let Some(record) = records.next().transpose()? {
-            let event = event(records, &record)?;
-            if event.kind() != EventKind::ClockDue {
-                return Ok(Some(event));
-            }
-            self.timers_left_out += 1;
+        match &mut self.from {
+            From::MadeUp(events) => events.read(&mut self.current),
+            From::Records(records) => self.current = recorded(records, &mut self.timers_left_out)?,
         }
-        Ok(None)
+        Ok(self.current.as_ref())
     }
+}
+
+/// The next event that is no timer; how many timers came before it is added.
+fn recorded(records: &mut Records<'_>, timers: &mut u64) -> Result<Option<Event>> {
+    while let Some(record) = records.next().transpose()? {
+        let event = event(records, &record)?;
+        if event.kind() != EventKind::ClockDue {
+            return Ok(Some(event));
+        }
+        *timers += 1;
+    }
+    Ok(None)
 }
 
 fn event(records: &Records, record: &Record) -> Result<Event> {
@@ -101,20 +101,18 @@ impl<'a> MadeUpEvents<'a> {
         let all = Synthetic::new(made_up.seed, made_up.portfolios)?;
         Ok(Self { all, count: events.synthetic.unwrap_or_default(), made: 0, limits })
     }
-}
 
-impl Iterator for MadeUpEvents<'_> {
-    type Item = Event;
-
-    fn next(&mut self) -> Option<Event> {
+    /// Puts the next event there: it is made where it stays, because events are large.
+    fn read(&mut self, current: &mut Option<Event>) {
         while self.made < self.count {
             self.made += 1;
-            let event = self.all.next()?;
-            if self.limits.wants(Sequence(self.made), || About::of(&event)) {
-                return Some(event);
+            *current = self.all.next();
+            let Some(event) = current else { return };
+            if self.limits.wants(Sequence(self.made), || About::of(event)) {
+                return;
             }
         }
-        None
+        *current = None;
     }
 }
 

@@ -177,7 +177,7 @@ fn usd(level: f64) -> Usd {
 
 /// A share, to a millionth.
 fn fraction(share: f64) -> Fraction {
-    Fraction::lit(1.0).times((share * 1e6).round() / 1e6)
+    Fraction::lit(1.0).times(f64::from((share * 1e6 + 0.5) as u32) / 1e6)
 }
 
 fn ratio(number: f64) -> Ratio {
