@@ -19,8 +19,8 @@ pub(crate) fn seniors_win(draft: &mut Draft) {
     }
 }
 
-/// The most senior of those that contend with this motion counts. It is outranked by nobody, so it is open still. Holds are
-/// no contest: each cause has its own.
+/// The most senior of those that contend with this motion counts. It is outranked by nobody, so it is open still. Holds
+/// are no contest: each cause has its own.
 fn outranked(motion: &Motion, all: &[Motion]) -> Option<Refusal> {
     if !motion.is_open() {
         return None;

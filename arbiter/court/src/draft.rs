@@ -23,6 +23,7 @@ use crate::voices::Voices;
 pub(crate) struct Draft<'a> {
     pub(crate) terms: &'a Terms,
     pub(crate) event: &'a Event,
+    /// All that was said on it.
     pub(crate) voices: &'a Voices<'a>,
     /// The ledger's clock: it never goes back.
     pub(crate) now: Time,
