@@ -21,7 +21,7 @@ use proto::time::{Period, Time};
 use proto::value::{Kind, Limits, Value};
 
 use crate::policy::CourtPolicy;
-use crate::{Matter, audit, for_review, genesis, rule};
+use crate::{Matter, audit, for_review, genesis, may_need_review, rule};
 
 /// One portfolio, and the time.
 #[derive(Clone)]
@@ -184,6 +184,12 @@ impl Round<'_> {
         self
     }
 
+    /// Whether a review may come of this.
+    pub(crate) fn may_need_review(&self) -> bool {
+        let (matter, terms) = (self.matter(), &self.story.terms);
+        may_need_review(terms, &matter.before, &matter.voices(terms))
+    }
+
     /// What the reviewer would be asked about.
     pub(crate) fn for_review(&self) -> Vec<Proposal> {
         for_review(&self.story.terms, &self.matter())
@@ -211,13 +217,21 @@ impl Round<'_> {
     /// Rules, and goes on from it, where so many rulings are made that to audit each would take long.
     pub(crate) fn pass(self) -> Ruling {
         let mut matter = self.matter();
-        if !for_review(&self.story.terms, &matter).is_empty() {
+        if needs_review(&self.story.terms, &matter) {
             matter.hearing.review = Some(self.review.heard());
         }
         let ruling = rule(&self.story.terms, matter);
         self.story.ledger = ruling.after.clone();
         ruling
     }
+}
+
+/// Whether a review is needed. One that is has to be foreseen.
+pub(crate) fn needs_review(terms: &Terms, matter: &Matter) -> bool {
+    let needed = !for_review(terms, matter).is_empty();
+    let foreseen = may_need_review(terms, &matter.before, &matter.voices(terms));
+    assert!(foreseen || !needed, "a review that was not foreseen: {matter:?}");
+    needed
 }
 
 impl Review {

@@ -24,8 +24,8 @@ use proto::testing::{MONDAY, event, health, model, receipt, snapshot};
 use proto::time::{Period, Time};
 use proto::value::Kind;
 
-use super::{heard, source, testing_policy};
-use crate::{Matter, for_review, genesis, next_due, rule};
+use super::{heard, needs_review, source, testing_policy};
+use crate::{Matter, genesis, next_due, rule};
 use orders::Wish;
 pub(crate) use terms::{further, terms};
 
@@ -162,7 +162,7 @@ fn matter(terms: &Terms, before: Ledger, step: &Step, number: u64) -> Matter {
 
 /// Rules a matter, with the step's review where one is needed.
 pub(crate) fn ruled(terms: &Terms, mut matter: Matter, step: &Step) -> Ruling {
-    if !for_review(terms, &matter).is_empty() {
+    if needs_review(terms, &matter) {
         matter.hearing.review = Some(reviewed(terms, step));
     }
     rule(terms, matter)

@@ -1,14 +1,15 @@
 //! What every ruling books: events, memories, alarms, guardians, equity.
 
 use proto::event::{Body, Snapshot, Source};
-use proto::id::Role;
-use proto::ledger::Ruled;
+use proto::id::{Role, RuleId};
+use proto::ledger::{Fired, Ruled};
 use proto::ruling::Heard;
 use proto::testing::snapshot;
 use proto::time::Period;
+use proto::value::{Mode, Value};
 
 use crate::already_ruled;
-use crate::testing::{Story, mins, research, secs};
+use crate::testing::{Story, leverage, mins, research, secs, set};
 
 #[test]
 fn an_event_is_known_when_it_comes_again() {
@@ -125,6 +126,27 @@ fn what_is_told_again_under_another_entry_is_known() {
     told(story.wait(secs(1)));
     assert!(!already_ruled(&story.ledger, &again));
     assert_eq!(story.ledger.ruled.told.len(), Ruled::RECENT);
+}
+
+#[test]
+fn what_rules_saw_is_remembered_up_to_a_bound_and_the_oldest_goes() {
+    let mut story = Story::new();
+    let moves = |story: &mut Story, most| {
+        story.snapshot().says(set(&Role::CRO, "cro.x", leverage(most))).rule();
+    };
+    for number in 0..255 {
+        let fired = Fired { at: story.now.after(secs(number)), facts: Vec::new() };
+        story.ledger.fired.insert(RuleId::from(format!("cio.{number:03}")), fired);
+    }
+    moves(story.wait(mins(10)), 5.0);
+    assert_eq!(story.ledger.fired.len(), 256);
+    moves(&mut story, 4.0);
+    assert_eq!(story.ledger.fired.len(), 256, "a rule that is known takes no more room");
+    story.snapshot().says(set(&Role::CEO, "ceo.x", Value::Mode(Mode::Shadow))).rule();
+    assert_eq!(story.ledger.fired.len(), 256);
+    assert!(story.ledger.fired(&RuleId::new("ceo.x")).is_some());
+    let names: Vec<&str> = story.ledger.fired.keys().map(RuleId::as_str).collect();
+    assert!(!names.contains(&"cio.000") && names.contains(&"cio.001"), "{names:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use proto::proposal::{Ask, Bound, Proposal};
 use proto::ruling::{Finding, Refusal};
 use proto::value::{Kind, Mode, Profile, Value};
 
-use crate::testing::{Story, clear, finding, leverage, refusal, secs, set, types};
+use crate::testing::{Story, clear, finding, leverage, propose, refusal, secs, set, types};
 
 fn up() -> Proposal {
     set(&Role::CEO, "ceo.upgrade", Value::Profile(Profile::Normal))
@@ -30,6 +30,33 @@ fn the_reviewer_is_asked_about_what_would_be_granted_and_nothing_else() {
     assert_eq!(round.for_review(), [up()], "the tightest of what was proposed");
     let unconfirmed = Story::new().snapshot().says(up()).for_review();
     assert_eq!(unconfirmed, []);
+}
+
+#[test]
+fn a_review_is_foreseen_where_one_may_come_and_nowhere_else() {
+    let mut story = nearly_up();
+    assert!(story.snapshot().says(up()).may_need_review());
+    assert!(!story.snapshot().may_need_review(), "nobody asks for it");
+    assert!(!story.snapshot().says(set(&Role::CRO, "cro.x", leverage(5.0))).may_need_review());
+    let mut early = Story::new();
+    assert!(!early.snapshot().says(up()).may_need_review());
+    early.snapshot().says(up()).rule();
+    assert!(!early.snapshot().says(up()).may_need_review(), "one more is needed before the last");
+    early.terms.confirm = 2;
+    assert!(early.snapshot().says(up()).may_need_review());
+    let mut at_once = Story::new();
+    at_once.terms.confirm = 1;
+    assert!(at_once.snapshot().says(up()).may_need_review());
+}
+
+#[test]
+fn a_review_of_a_mode_that_runs_out_is_foreseen_without_confirmation() {
+    let mut story = Story::new();
+    let pause = Ask::Set { value: Value::Mode(Mode::Paused), duration: Some(secs(1800)) };
+    story.snapshot().says(propose(&Role::CEO, "ceo.pause", pause)).rule();
+    let shadow = set(&Role::CEO, "ceo.resume", Value::Mode(Mode::Shadow));
+    assert!(story.snapshot().says(shadow).may_need_review());
+    assert!(!story.snapshot().says(up()).may_need_review(), "only the mode runs out");
 }
 
 #[test]
@@ -107,7 +134,6 @@ fn a_veto_of_what_nobody_asks_for_does_nothing() {
     let ruling = story.snapshot().veto(Kind::Limits, "supervisor.veto-limits").rule();
     assert_eq!(types(&ruling), []);
     let none = Ask::Clear { cause: proto::id::RuleId::new("supervisor.veto-limits"), kind: None };
-    let ruling =
-        story.snapshot().says(crate::testing::propose(&Role::SUPERVISOR, "supervisor.x", none)).rule();
+    let ruling = story.snapshot().says(propose(&Role::SUPERVISOR, "supervisor.x", none)).rule();
     assert_eq!(*finding(&ruling, "supervisor.x"), Finding::Unchanged);
 }
