@@ -1,6 +1,6 @@
 //! What every ruling books: events, memories, alarms, guardians, equity.
 
-use proto::event::{Body, Snapshot, Source};
+use proto::event::{Body, EventKind, Snapshot, Source};
 use proto::id::{Role, RuleId};
 use proto::ledger::{Fired, Ruled};
 use proto::ruling::Heard;
@@ -77,6 +77,27 @@ fn an_alarm_is_kept_replaced_removed_and_put_off() {
     assert_eq!(story.ledger.wakes[&Role::SUPERVISOR], put_off, "an alarm in the past would go off for ever");
     story.clock().rule();
     assert!(story.ledger.wakes.is_empty());
+}
+
+#[test]
+fn the_alarm_of_a_role_that_timers_ask_no_more_is_gone() {
+    let mut story = Story::new();
+    let soon = story.now.after(secs(60));
+    story.snapshot().wake_at(&Role::SUPERVISOR, soon).rule();
+    let seat = story.terms.seats.get_mut(&Role::SUPERVISOR).unwrap();
+    seat.interests.retain(|kind| *kind != EventKind::ClockDue);
+    story.model().rule();
+    assert!(story.ledger.wakes.is_empty());
+}
+
+#[test]
+fn which_guardians_were_heard_is_remembered_and_of_nobody_else() {
+    let mut story = Story::new();
+    story.ledger.heard.clear();
+    story.snapshot().without(&Role::CRO).rule();
+    assert_eq!(story.ledger.heard, [Role::SUPERVISOR].into());
+    story.snapshot().rule();
+    assert_eq!(story.ledger.heard, [Role::CRO, Role::SUPERVISOR].into());
 }
 
 #[test]

@@ -84,6 +84,18 @@ fn asking_for_what_is_in_force_already_stops_nobody() {
 }
 
 #[test]
+fn a_senior_that_loosens_or_asks_for_its_value_again_stops_nobody() {
+    let mut story = Story::new();
+    story.snapshot().says(set(&Role::CEO, "ceo.x", Value::Profile(Profile::Micro))).rule();
+    story.snapshot().says(set(&Role::CRO, "cro.x", leverage(5.0))).rule();
+    for most in [5.0, 6.0] {
+        let round = story.wait(mins(5)).snapshot().says(set(&Role::CRO, "cro.x", leverage(most)));
+        let ruling = round.says(set(&Role::CEO, "ceo.upgrade", Value::Profile(Profile::Low))).rule();
+        assert!(matches!(refusal(&ruling, "ceo.upgrade"), Refusal::Unconfirmed { .. }), "{most}");
+    }
+}
+
+#[test]
 fn what_a_junior_tightens_passes_beside_a_senior() {
     let mut story = Story::new();
     let round = story.snapshot().says(freeze("supervisor.x", Some(30), Severity::Medium));

@@ -111,7 +111,7 @@ fn reversals_of_an_hour_and_loosenings_of_a_day_are_remembered() {
         story.wait(secs(5)).confirm(&set(&Role::CEO, "ceo.resume", Value::Mode(Mode::Live)));
     }
     assert_eq!(story.ledger.changes[&Kind::Mode].reversals.len(), 5);
-    tighten(story.wait(mins(61)));
+    tighten(story.wait(mins(60)));
     assert_eq!(story.ledger.changes[&Kind::Mode].reversals, [story.now], "the others are too old to count");
     assert_eq!(story.ledger.changes[&Kind::Mode].loosenings.len(), 3);
     story.wait(mins(24 * 60)).confirm(&set(&Role::CEO, "ceo.resume", Value::Mode(Mode::Live)));
