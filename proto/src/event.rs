@@ -334,7 +334,7 @@ impl Event {
             at: due,
             source: Source::Clock,
             trace_id: id.into(),
-            correlation_id: id.into(),
+            correlation_id: id.to_string(),
             stale: false,
             body: Body::ClockDue(ClockDue { due }),
         }

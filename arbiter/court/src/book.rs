@@ -7,6 +7,7 @@ use proto::event::Body;
 use proto::id::{Role, RuleId};
 use proto::ledger::{Direction, Equity, Fired, Ledger};
 use proto::number::Usd;
+use proto::proposal::Fact;
 use proto::ruling::Heard;
 use proto::terms::Terms;
 use proto::time::{Period, Time};
@@ -35,11 +36,12 @@ pub(crate) fn enter(draft: &mut Draft) {
 }
 
 /// Books what a rule saw when it moved something.
-pub(crate) fn fired(ledger: &mut Ledger, rule: &RuleId, fired: Fired) {
-    ledger.fired.insert(rule.clone(), fired);
-    if ledger.fired.len() > FIRED_MOST {
-        let oldest = ledger.fired.iter().min_by_key(|(_, fired)| fired.at).map(|(rule, _)| rule.clone());
-        oldest.and_then(|rule| ledger.fired.remove(&rule));
+pub(crate) fn fired(draft: &mut Draft, rule: &RuleId, facts: &[Fact]) {
+    let all = &mut draft.after.fired;
+    all.insert(rule.clone(), Fired { at: draft.now, facts: facts.to_vec() });
+    if all.len() > FIRED_MOST {
+        let oldest = all.iter().min_by_key(|(_, fired)| fired.at).map(|(rule, _)| rule.clone());
+        oldest.and_then(|rule| all.remove(&rule));
     }
 }
 

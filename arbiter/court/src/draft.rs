@@ -6,7 +6,7 @@ use proto::decision::{Author, Decision, DecisionType, Payload};
 use proto::event::{Event, EventKind};
 use proto::hold::Hold;
 use proto::id::{DecisionId, HoldId, Role};
-use proto::ledger::{Direction, Fired, Ledger};
+use proto::ledger::{Direction, Ledger};
 use proto::proposal::{Bound, Proposal};
 use proto::ruling::Refusal;
 use proto::terms::{Seat, Terms};
@@ -159,7 +159,7 @@ impl<'a> Draft<'a> {
 
     /// Remembers what a rule saw when it moved something.
     pub(crate) fn fired(&mut self, proposal: &Proposal) {
-        book::fired(self.after, &proposal.rule, Fired { at: self.now, facts: proposal.facts.clone() });
+        book::fired(self, &proposal.rule, &proposal.facts);
     }
 
     /// The id of the decision that follows when this author is granted this.

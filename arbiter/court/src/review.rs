@@ -4,7 +4,7 @@ use proto::case::Veto;
 use proto::decision::{Author, DecisionType, Payload, Priority};
 use proto::hold::{Hold, Standing};
 use proto::id::{DecisionId, Role};
-use proto::ledger::{Direction, Fired};
+use proto::ledger::Direction;
 use proto::proposal::{Bound, reason};
 use proto::ruling::{HeardReview, Refusal};
 
@@ -78,7 +78,7 @@ fn overrule(draft: &mut Draft, loosening: &Loosening, reviewer: &Role, veto: &Ve
     };
     let decision = draft.decide(by.clone(), &kind.to_string(), payload);
     hold(draft, veto, by, decision);
-    book::fired(draft.after, &veto.rule, Fired { at: draft.now, facts: veto.facts.clone() });
+    book::fired(draft, &veto.rule, &veto.facts);
     decision
 }
 

@@ -49,12 +49,6 @@ macro_rules! uuid_id {
             }
         }
 
-        impl From<$name> for String {
-            fn from(id: $name) -> Self {
-                id.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
-            }
-        }
-
         impl FromStr for $name {
             type Err = BadId;
             fn from_str(text: &str) -> Result<Self, BadId> {
