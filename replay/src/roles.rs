@@ -12,8 +12,8 @@ use serde_json::Value;
 
 /// A role at work on one portfolio. What it remembers stays with it, and becomes JSON only where somebody wants it so.
 pub(crate) trait Desk {
-    /// What it says on an event.
-    fn hear(&mut self, brief: Brief<'_>) -> Statement;
+    /// What it says on an event, put in the place of what it said before: statements are many, and seldom kept.
+    fn hear(&mut self, brief: Brief<'_>, said: &mut Statement);
 
     /// What it forbids of what would loosen; nothing for a role that does not review.
     fn object(&self, event: &Event, ledger: &Ledger, proposals: &[Proposal]) -> Vec<Veto>;
@@ -49,8 +49,8 @@ impl<E: Executive> Office for Serving<E> {
 }
 
 impl<E: Executive> Desk for Seated<E> {
-    fn hear(&mut self, brief: Brief<'_>) -> Statement {
-        E::hear(&self.policy, brief, &mut self.memory)
+    fn hear(&mut self, brief: Brief<'_>, said: &mut Statement) {
+        *said = E::hear(&self.policy, brief, &mut self.memory);
     }
 
     fn object(&self, event: &Event, ledger: &Ledger, proposals: &[Proposal]) -> Vec<Veto> {

@@ -135,10 +135,14 @@ impl Standing {
 }
 
 impl Post {
-    fn hear(&mut self, absent: &Absent, brief: Brief<'_>) -> Option<Statement> {
-        let desk = self.desk.as_mut().filter(|_| !absent.contains_key(&self.role))?;
-        self.unwritten = true;
-        Some(desk.hear(brief))
+    fn hear(&mut self, absent: &Absent, brief: Brief<'_>, said: &mut Option<Statement>) {
+        match self.desk.as_mut().filter(|_| !absent.contains_key(&self.role)) {
+            Some(desk) => {
+                self.unwritten = true;
+                desk.hear(brief, said.get_or_insert_default());
+            }
+            None => *said = None,
+        }
     }
 
     fn write(&mut self) -> Result<Option<serde_json::Value>, serde_json::Error> {
@@ -159,9 +163,9 @@ fn hear<'a>(
     let brief = Brief { event, ledger, base: &terms.base };
     let mut voices = Vec::with_capacity(posts.len());
     for ((post, said), (role, seat)) in posts.iter_mut().zip(said).zip(&terms.seats) {
-        post.asked = seat.interests.contains(&kind);
+        post.asked = seat.interests.contains(kind);
         if post.asked {
-            *said = post.hear(rules.absent, brief);
+            post.hear(rules.absent, brief, said);
             let said = said.as_ref();
             let said = said.map(|said| Said { proposals: &said.proposals, wake_at: said.wake_at });
             voices.push(Voice { role, seat: Some(seat), said });

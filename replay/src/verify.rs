@@ -218,7 +218,9 @@ fn evaluate_again(book: &Book, role: &Role, ruling: &Ruling) -> Option<Result<Ve
     let brief = Brief { event: &ruling.event, ledger: &ruling.before, base: &ruling.terms.base };
     let mut evaluate = || {
         desk.recall(ruling.before.memories.get(role))?;
-        let Statement { proposals, wake_at } = desk.hear(brief);
+        let mut said = Statement::default();
+        desk.hear(brief, &mut said);
+        let Statement { proposals, wake_at } = said;
         Ok(Verdict { proposals, memory: desk.memory()?, wake_at })
     };
     Some(evaluate())

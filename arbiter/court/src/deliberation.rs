@@ -31,13 +31,15 @@ pub struct Judgement {
 impl<'a> Deliberation<'a> {
     /// Takes up an event with all that was said on it, and weighs it.
     pub fn open(terms: &'a Terms, event: &'a Event, ledger: &'a mut Ledger, voices: &'a Voices<'a>) -> Self {
-        let mut draft = Draft::open(terms, event, ledger, voices);
-        validity::drop_invalid(&mut draft); // 1: what is not valid
-        holds::settle(&mut draft); // 2: causes, and holds that are due
-        conflict::seniors_win(&mut draft); // 3: same subject, several roles
-        conflict::seniors_stop_juniors(&mut draft); // 4: opposite directions in one round
-        standing::weigh(&mut draft); // 5: what stands against loosening
-        Self(draft)
+        // Worked on where it stays: a draft is large.
+        let mut opened = Self(Draft::open(terms, event, ledger, voices));
+        let draft = &mut opened.0;
+        validity::drop_invalid(draft); // 1: what is not valid
+        holds::settle(draft); // 2: causes, and holds that are due
+        conflict::seniors_win(draft); // 3: same subject, several roles
+        conflict::seniors_stop_juniors(draft); // 4: opposite directions in one round
+        standing::weigh(draft); // 5: what stands against loosening
+        opened
     }
 
     /// What still loosens, as it would be granted: what the reviewer is asked about, if it is anything.
@@ -48,12 +50,12 @@ impl<'a> Deliberation<'a> {
 
     /// Hears the review, where one was needed, and settles the ledger. Without a review nothing loosens.
     #[must_use]
-    pub fn close(self, review: Option<&HeardReview>) -> Judgement {
-        let Self(mut draft) = self;
-        review::hear(&mut draft, review); // 6: vetoes
-        let was = decisions::tell(&mut draft); // 7: the new ledger, and what is told of it
-        let findings = decisions::findings(&mut draft);
-        Judgement { findings, decisions: draft.decisions, was }
+    pub fn close(mut self, review: Option<&HeardReview>) -> Judgement {
+        let draft = &mut self.0;
+        review::hear(draft, review); // 6: vetoes
+        let was = decisions::tell(draft); // 7: the new ledger, and what is told of it
+        let findings = decisions::findings(draft);
+        Judgement { findings, decisions: self.0.decisions, was }
     }
 }
 
