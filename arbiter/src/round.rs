@@ -58,7 +58,7 @@ impl Court {
         let roster = self.roster.roles();
         let mut asked = FuturesUnordered::new();
         for (role, seat) in &terms.seats {
-            if !seat.interests.contains(&event.kind()) {
+            if !seat.interests.contains(event.kind()) {
                 continue;
             }
             if roster.is_enabled(role) {
@@ -148,6 +148,6 @@ fn consent(terms: &Terms, role: &Role, before: &Ledger, heard: Heard) -> Heard {
 /// Whether a role that may freeze asks for it.
 fn freezes(seat: &Seat, heard: &Heard) -> bool {
     let Heard::Verdict { verdict, .. } = heard else { return false };
-    seat.authority.contains(&DecisionType::Freeze)
+    seat.authority.contains(DecisionType::Freeze)
         && verdict.proposals.iter().any(|proposal| matches!(proposal.ask, Ask::Freeze { .. }))
 }

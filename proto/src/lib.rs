@@ -27,3 +27,4 @@ pub mod testing;
 pub mod time;
 pub mod value;
 pub mod wire;
+pub mod words;

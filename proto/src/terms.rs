@@ -12,6 +12,7 @@ use crate::id::{PolicyRevision, Role};
 use crate::number::Fraction;
 use crate::time::Period;
 use crate::value::{Kind, Profile, ProfileTerms, Values};
+use crate::words::Words;
 
 /// What the court rules by, for one portfolio.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -51,9 +52,11 @@ pub struct Seat {
     /// 1 is the highest; no two roles share one.
     pub rank: u8,
     /// The types of decision that it may ask for.
-    pub authority: Vec<DecisionType>,
+    #[schemars(with = "Vec<DecisionType>")]
+    pub authority: Words<DecisionType>,
     /// The kinds of event that it is asked about.
-    pub interests: Vec<EventKind>,
+    #[schemars(with = "Vec<EventKind>")]
+    pub interests: Words<EventKind>,
     /// Nothing loosens while it is absent from an event that it has interest in.
     #[serde(default)]
     pub guardian: bool,

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use local::Mesh;
+use proto::event::EventKind;
 
 use crate::support::World;
 
@@ -161,7 +162,7 @@ async fn discovery_shows_every_role_with_version_policy_and_interests() -> Resul
     for (role, seat) in &terms.seats {
         let answer = nats.request(format!("$SRV.INFO.federation-{role}"), "".into()).await?;
         let info: serde_json::Value = serde_json::from_slice(&answer.payload)?;
-        let interests: Vec<&str> = seat.interests.iter().map(|kind| kind.as_str()).collect();
+        let interests: Vec<&str> = seat.interests.iter().map(EventKind::as_str).collect();
         assert_eq!(info["metadata"]["interests"], interests.join(","), "{role}");
         assert_eq!(info["metadata"]["policy"].as_str().map(str::len), Some(16), "{info}");
         assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));

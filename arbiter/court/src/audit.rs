@@ -111,7 +111,7 @@ fn absent_guardian(ruling: &Ruling) -> Option<Role> {
     let mut guardians = ruling.terms.seats.iter().filter(|(_, seat)| seat.guardian);
     let absent = guardians.find(|(role, seat)| {
         let heard = matches!(ruling.hearing.roles.get(*role), Some(Heard::Verdict { .. }));
-        (seat.interests.contains(&kind) && !heard) || !ruling.after.heard.contains(*role)
+        (seat.interests.contains(kind) && !heard) || !ruling.after.heard.contains(*role)
     });
     absent.map(|(role, _)| role.clone())
 }

@@ -86,7 +86,7 @@ impl<'a> Draft<'a> {
     /// Whether the role is asked about this kind of event.
     pub(crate) fn is_interested(&self, role: &Role) -> bool {
         let kind = self.event.kind();
-        self.terms.seats.get(role).is_some_and(|seat| seat.interests.contains(&kind))
+        self.terms.seats.get(role).is_some_and(|seat| seat.interests.contains(kind))
     }
 
     /// The guardians' seats.
@@ -121,7 +121,7 @@ impl<'a> Draft<'a> {
 
     /// The most senior role that may ask for this type of decision.
     pub(crate) fn owner_of(&self, decision: DecisionType) -> Option<&'a Role> {
-        let seats = self.terms.seats.iter().filter(|(_, seat)| seat.authority.contains(&decision));
+        let seats = self.terms.seats.iter().filter(|(_, seat)| seat.authority.contains(decision));
         seats.min_by_key(|(_, seat)| seat.rank).map(|(role, _)| role)
     }
 
@@ -214,5 +214,5 @@ fn shows(bound: &Bound, freeze: Shows) -> Option<Shows> {
 
 /// Whether a seat is woken by timers.
 pub(crate) fn wakes(seat: &Seat) -> bool {
-    seat.interests.contains(&EventKind::ClockDue)
+    seat.interests.contains(EventKind::ClockDue)
 }

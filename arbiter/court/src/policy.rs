@@ -143,7 +143,7 @@ impl CourtPolicy {
             let field = |name: &str| format!("seats.{role}.{name}");
             checks.count(&field("rank"), u32::from(seat.rank), 1, 254);
             checks.expect(ranks.insert(seat.rank), &field("rank"), seat.rank, "a rank of its own");
-            let commands = seat.interests.contains(&EventKind::Command);
+            let commands = seat.interests.contains(EventKind::Command);
             checks.expect(
                 !commands,
                 &field("interests"),
@@ -279,7 +279,7 @@ mod tests {
         if let Some(cro) = policy.seats.get_mut(&Role::CRO) {
             cro.rank = 1;
             cro.reviews = true;
-            cro.interests.push(EventKind::Command);
+            cro.interests = [EventKind::Snapshot, EventKind::Command].into();
         }
         let fields: Vec<String> = policy.mistakes().into_iter().map(|mistake| mistake.field).collect();
         let expected = [

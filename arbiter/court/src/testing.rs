@@ -129,7 +129,7 @@ impl Story {
         event.id = EventId::derive(&["story", &self.told.to_string()]);
         event.source = source(&self.ledger, &event, self.told);
         let kind = event.kind();
-        let interested = self.terms.seats.iter().filter(|(_, seat)| seat.interests.contains(&kind));
+        let interested = self.terms.seats.iter().filter(|(_, seat)| seat.interests.contains(kind));
         let roles = interested.map(|(role, _)| (role.clone(), heard(Vec::new()))).collect();
         Round { story: self, event, roles, review: Review::Opinion(Vec::new()) }
     }

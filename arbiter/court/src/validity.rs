@@ -80,7 +80,7 @@ fn check(draft: &Draft, motion: &Motion) -> Result<(), String> {
 
 fn check_authority(draft: &Draft, proposal: &Proposal, seat: &Seat) -> Result<(), String> {
     let may = |of: DecisionType| {
-        expect(seat.authority.contains(&of), || format!("{} has no authority over {of}", proposal.author))
+        expect(seat.authority.contains(of), || format!("{} has no authority over {of}", proposal.author))
     };
     match &proposal.ask {
         Ask::Set { value, duration } => {

@@ -76,7 +76,7 @@ impl Model {
 
     fn hear(&self, event: &Event) -> Hearing {
         let kind = event.kind();
-        let seats = self.terms.seats.iter().filter(|(_, seat)| seat.interests.contains(&kind));
+        let seats = self.terms.seats.iter().filter(|(_, seat)| seat.interests.contains(kind));
         let roles: BTreeMap<Role, Heard> = seats
             .map(|(role, _)| {
                 let heard = match role.as_str() {

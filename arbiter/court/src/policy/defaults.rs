@@ -78,18 +78,22 @@ pub(super) fn seats() -> BTreeMap<Role, Seat> {
     };
     use EventKind::{ClockDue, Health, Model, Snapshot};
     let supervisor =
-        Seat { guardian: true, reviews: true, ..seat(1, [Freeze, Override], &[Snapshot, Health, ClockDue]) };
-    let cro = Seat { guardian: true, ..seat(2, [RiskAdjustment, EssPolicy], &[Snapshot, Health]) };
+        Seat { guardian: true, reviews: true, ..seat(1, [Freeze, Override], [Snapshot, Health, ClockDue]) };
+    let cro = Seat { guardian: true, ..seat(2, [RiskAdjustment, EssPolicy], [Snapshot, Health]) };
     BTreeMap::from([
         (Role::SUPERVISOR, supervisor),
         (Role::CRO, cro),
-        (Role::CEO, seat(3, [ModeChange, CapitalProfile], &[Snapshot, Health])),
-        (Role::CIO, seat(4, [StrategyAllocation, SymbolUniverse], &[Snapshot, Model])),
-        (Role::CFO, seat(5, [Cashflow], &[Snapshot])),
-        (Role::RESEARCHER, seat(6, [ResearchTask], &[Snapshot, Health, Model])),
+        (Role::CEO, seat(3, [ModeChange, CapitalProfile], [Snapshot, Health])),
+        (Role::CIO, seat(4, [StrategyAllocation, SymbolUniverse], [Snapshot, Model])),
+        (Role::CFO, seat(5, [Cashflow], [Snapshot])),
+        (Role::RESEARCHER, seat(6, [ResearchTask], [Snapshot, Health, Model])),
     ])
 }
 
-fn seat<const N: usize>(rank: u8, authority: [DecisionType; N], interests: &[EventKind]) -> Seat {
-    Seat { rank, authority: authority.into(), interests: interests.to_vec(), guardian: false, reviews: false }
+fn seat<const A: usize, const I: usize>(
+    rank: u8,
+    authority: [DecisionType; A],
+    interests: [EventKind; I],
+) -> Seat {
+    Seat { rank, authority: authority.into(), interests: interests.into(), guardian: false, reviews: false }
 }

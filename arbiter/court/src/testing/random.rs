@@ -150,7 +150,7 @@ fn matter(terms: &Terms, before: Ledger, step: &Step, number: u64) -> Matter {
     event.source = source(&before, &event, number);
     let kind = event.kind();
     event.stale = step.stale && kind != EventKind::Command;
-    let interested = terms.seats.iter().filter(|(_, seat)| seat.interests.contains(&kind));
+    let interested = terms.seats.iter().filter(|(_, seat)| seat.interests.contains(kind));
     let wake_at = step.wake_in.map(|period| at.after(period));
     let roles =
         interested.map(|(role, seat)| (role.clone(), said(step, role, wake_at.filter(|_| seat.reviews))));

@@ -100,7 +100,7 @@ fn nobody_ends_another_ones_hold_whatever_kind_is_named() {
 fn the_reviewer_holds_without_authority_over_freezes() {
     let mut story = Story::new();
     if let Some(seat) = story.terms.seats.get_mut(&Role::SUPERVISOR) {
-        seat.authority.clear();
+        seat.authority = [].into();
     }
     story
         .snapshot()

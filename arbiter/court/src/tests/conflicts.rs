@@ -14,7 +14,8 @@ fn with_quant() -> (Story, Role) {
     let quant: Role = "quant".parse().unwrap();
     let mut seat = story.terms.seats[&Role::CRO].clone();
     (seat.rank, seat.guardian) = (9, false);
-    seat.authority.push(DecisionType::ResearchTask);
+    seat.authority =
+        [DecisionType::RiskAdjustment, DecisionType::EssPolicy, DecisionType::ResearchTask].into();
     story.terms.seats.insert(quant.clone(), seat);
     (story, quant)
 }

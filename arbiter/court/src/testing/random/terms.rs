@@ -114,8 +114,8 @@ fn seat() -> impl Strategy<Value = Seat> {
     let interests = subsequence(INTERESTS.to_vec(), 1..=5);
     (authority, interests, prop::bool::weighted(0.2)).prop_map(|(authority, interests, guardian)| Seat {
         rank: 7,
-        authority,
-        interests,
+        authority: authority.into(),
+        interests: interests.into(),
         guardian,
         reviews: false,
     })

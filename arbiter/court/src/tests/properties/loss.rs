@@ -88,7 +88,7 @@ proptest! {
     fn p07_with_a_guardian_absent_nothing_loosens(tale in tales()) {
         tale.tell(|ruling| {
             let unguarded = tale.terms.seats.iter().any(|(role, seat)| {
-                let missing = seat.interests.contains(&ruling.event.kind())
+                let missing = seat.interests.contains(ruling.event.kind())
                     && !matches!(ruling.hearing.roles.get(role), Some(Heard::Verdict { .. }));
                 seat.guardian && (missing || !ruling.after.heard.contains(role))
             });
@@ -123,7 +123,7 @@ fn nothing_loosens(ruling: &Ruling) -> Result<(), TestCaseError> {
 /// Whether nobody else may ask for a value of this kind.
 fn owns_alone(terms: &Terms, role: &Role, kind: Kind) -> bool {
     let of = DecisionType::of_value(&terms.base.get(kind));
-    terms.seats.iter().all(|(other, seat)| seat.authority.contains(&of) == (other == role))
+    terms.seats.iter().all(|(other, seat)| seat.authority.contains(of) == (other == role))
 }
 
 /// What an owner's value loosened to was asked for on as many events of this tale as the terms want.
