@@ -8,8 +8,6 @@ ARGS ?=
 NATS_SERVERS ?=
 # How long `make fuzz` searches each parser.
 MINUTES ?= 1
-# How the replay command is built.
-REPLAY_BUILD = --locked --profile replay --package replay
 # The first seed of `make torture`, how many of its runs go on side by side, and the one seed, if it is to be one.
 FROM ?= 1
 LANES ?= 2
@@ -28,16 +26,17 @@ run: servers ## Start a whole mesh on this machine, with a demo day (ARGS="--hel
 	target/debug/federation-local up $(ARGS)
 
 replay: REPLAY = target/$(shell rustc -vV | sed -n 's/^host: //p')/replay/federation-replay
+replay: BUILD = --locked --profile replay --package replay
 replay: TRIAL = target/replay/trial.jsonl
 replay: ## Build federation-replay at its fastest: twice, the second time by where a trial of the first spent its time
 	command -v cargo-pgo >/dev/null || cargo install --locked cargo-pgo
 	rustup component add llvm-tools
-	cargo pgo build -- $(REPLAY_BUILD)
+	cargo pgo build -- $(BUILD)
 	mkdir -p $(dir $(TRIAL))
 	$(REPLAY) run --synthetic 1000000 --json
 	$(REPLAY) run --synthetic 2000 --portfolios 4 --rulings $(TRIAL) --json >/dev/null
 	$(REPLAY) verify --rulings $(TRIAL) --json
-	cargo pgo optimize build -- $(REPLAY_BUILD)
+	cargo pgo optimize build -- $(BUILD)
 	mv $(REPLAY) target/replay/ && rm $(TRIAL)
 
 test: servers k8s-check ## Run every test, those with real servers and processes included
