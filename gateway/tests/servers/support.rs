@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use local::port;
 use mesh::nats::Nats;
 use mesh::streams::{Options, describe, provision};
 use proto::id::{RulingHash, Sequence, SlotCount};
@@ -63,10 +63,6 @@ where
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 fn server(variable: &str, default: &str) -> Command {
     let mut command = Command::new(std::env::var(variable).unwrap_or_else(|_| default.to_owned()));
     command.kill_on_drop(true).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
@@ -119,7 +115,7 @@ impl World {
     /// Servers and streams, without a gateway.
     pub(crate) async fn servers() -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let (nats_port, redis_port) = (free_port(), free_port());
+        let (nats_port, redis_port) = (port::free()?, port::free()?);
         let servers = [nats_server(folder.path(), nats_port)?, redis_server(folder.path(), redis_port)?];
         let (nats_url, redis_url) =
             (format!("nats://127.0.0.1:{nats_port}"), format!("redis://127.0.0.1:{redis_port}"));
@@ -131,7 +127,7 @@ impl World {
         let redis =
             wait_for("redis-server", || async { Ok(Some(redis.get_multiplexed_async_connection().await?)) });
         let redis = redis.await?;
-        let http = format!("127.0.0.1:{}", free_port());
+        let http = format!("127.0.0.1:{}", port::free()?);
         let client = reqwest::Client::new();
         Ok(Self {
             _folder: folder,

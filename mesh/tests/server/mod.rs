@@ -2,13 +2,13 @@
 
 #![allow(dead_code, reason = "not every test needs all of it")]
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions};
 use clap::Parser;
+use local::port;
 use mesh::Node;
 use mesh::admin::Admin;
 use mesh::nats::Nats;
@@ -55,7 +55,7 @@ impl Server {
 
     fn configured(configuration: Option<PathBuf>) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = port::free().unwrap();
         Self { child: run(port, &data, configuration.as_deref()), port, data, configuration }
     }
 

@@ -1,13 +1,13 @@
 //! A redis-server of our own, and everything that it holds.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use gateway::keys::{DECISION_MADE, FEDERATION_HEALTH, Keys};
 use gateway::redis_link::Redis;
+use local::port;
 use proto::id::EntryId;
 use redis::aio::MultiplexedConnection;
 use redis::{Client, cmd};
@@ -41,7 +41,7 @@ const DOCUMENT_TTL: Duration = Duration::from_secs(3600);
 impl Real {
     pub(crate) async fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = port::free()?;
         let program = std::env::var("FED_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
         let mut command = Command::new(program);
         command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--dir"]);
