@@ -17,6 +17,7 @@ pub mod ready;
 pub mod said;
 pub mod server;
 pub mod service;
+mod setup;
 
 pub use builder::Builder;
 pub use mesh::{Death, Mesh};

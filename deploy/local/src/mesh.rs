@@ -1,29 +1,31 @@
 //! A running mesh: its processes by name.
 
+mod start;
+mod wait;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::bins::LAUNCHER;
-use crate::builder::{Builder, Setup};
+use crate::builder::Builder;
 use crate::child::{Child, Spec};
 use crate::probe::{self, Probe};
 use crate::ready::Ready;
 use crate::server::Server;
 use crate::service::Service;
+use crate::setup::Setup;
 
 /// How long a process may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(15);
 /// How often a state is looked at that somebody waits for.
 const LOOK: Duration = Duration::from_millis(50);
-/// How often progress is told while somebody waits.
-const TELL: Duration = Duration::from_secs(3);
 /// How long a drop waits for processes that it killed.
 const DROP_WAIT: Duration = Duration::from_secs(2);
 
@@ -253,70 +255,6 @@ impl Mesh {
         self.start_one(server.as_str()).await
     }
 
-    /// Waits until these services are ready.
-    ///
-    /// # Errors
-    /// Any process died meanwhile, or patience ran out.
-    pub async fn wait_ready(&mut self, names: &[String]) -> Result<()> {
-        let (deadline, mut tell) = (Instant::now() + self.setup.patience, Instant::now() + TELL);
-        let mut waiting: BTreeMap<String, String> =
-            names.iter().map(|name| (name.clone(), String::new())).collect();
-        loop {
-            self.bail_on_death()?;
-            waiting = self.still_waiting(waiting).await;
-            if waiting.is_empty() {
-                return Ok(());
-            }
-            if Instant::now() > deadline {
-                bail!("not ready after {:?}:{}", self.setup.patience, self.last_words(&waiting));
-            }
-            if Instant::now() > tell {
-                let who: Vec<String> = waiting.iter().map(|(name, why)| format!("{name} ({why})")).collect();
-                (self.setup.progress)(&format!("waiting for {}", who.join(", ")));
-                tell = Instant::now() + TELL;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    /// Waits until the gateway sees these roles.
-    ///
-    /// # Errors
-    /// Any process died meanwhile, or patience ran out.
-    pub async fn wait_seen(&mut self, roles: &[String]) -> Result<()> {
-        let deadline = Instant::now() + self.setup.patience;
-        loop {
-            self.bail_on_death()?;
-            let unseen = self.probe.unseen(&self.http_url(), roles).await;
-            if unseen.is_empty() {
-                return Ok(());
-            }
-            if Instant::now() > deadline {
-                bail!("the gateway did not see {} within {:?}", unseen.join(", "), self.setup.patience);
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    async fn still_waiting(&self, waiting: BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let mut still = BTreeMap::new();
-        for name in waiting.into_keys() {
-            let why = match self.admin_url(&name) {
-                Some(url) => self.probe.not_ready(&url).await,
-                None => Some("has no address yet".to_owned()),
-            };
-            if let Some(why) = why {
-                still.insert(name, why);
-            }
-        }
-        still
-    }
-
-    fn last_words(&self, waiting: &BTreeMap<String, String>) -> String {
-        let log = |name: &str| self.specs.get(name).map(Spec::last_lines).unwrap_or_default();
-        waiting.iter().map(|(name, why)| format!("\n  {name}: {why}{}", log(name))).collect()
-    }
-
     /// The processes that ended without being told to, since the last call. They are not started again.
     ///
     /// # Errors
@@ -351,61 +289,6 @@ impl Mesh {
             }
         }
         Ok(())
-    }
-
-    pub(crate) async fn start_servers(&mut self) -> Result<()> {
-        let servers: Vec<(Server, u16)> = self.setup.ports.values().copied().collect();
-        for (server, _) in &servers {
-            self.spawn_one(server.as_str())?;
-        }
-        for (server, port) in servers {
-            self.wait_server(server, port).await?;
-        }
-        Ok(())
-    }
-
-    async fn wait_server(&mut self, server: Server, port: u16) -> Result<()> {
-        let deadline = Instant::now() + self.setup.patience;
-        while !server.answers(port).await {
-            self.bail_on_death()?;
-            if Instant::now() > deadline {
-                bail!("{} does not answer on port {port}", server.as_str());
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        Ok(())
-    }
-
-    pub(crate) async fn make_identities(&mut self) -> Result<()> {
-        match self.setup.make_identities() {
-            Some(spec) => {
-                self.carry_out(&spec, "making identities").await?;
-                // What it says is for people who run it by hand.
-                std::fs::remove_file(&spec.log).context("removing the log of the identities")
-            }
-            None => Ok(()),
-        }
-    }
-
-    pub(crate) async fn provision(&mut self) -> Result<()> {
-        (self.setup.progress)("making streams and buckets");
-        self.carry_out(&self.setup.provision(), "provisioning").await
-    }
-
-    async fn carry_out(&self, spec: &Spec, what: &str) -> Result<()> {
-        let mut child = spec.spawn(&self.setup.bins.path(LAUNCHER))?;
-        let status = child.wait(self.setup.patience).await.with_context(|| what.to_owned())?;
-        if !status.success() {
-            bail!("{what} failed ({status}); its last lines:{}", spec.last_lines());
-        }
-        Ok(())
-    }
-
-    fn bail_on_death(&mut self) -> Result<()> {
-        match self.deaths()?.first() {
-            Some(death) => bail!("{death}"),
-            None => Ok(()),
-        }
     }
 
     fn child(&mut self, name: &str) -> Result<&mut Child> {
