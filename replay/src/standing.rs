@@ -8,6 +8,7 @@ use proto::event::Event;
 use proto::id::{PolicyRevision, PortfolioId, Role, RulingHash};
 use proto::ledger::Ledger;
 use proto::ruling::{Absence, Heard, HeardReview, Hearing, Position, Ruling};
+use proto::terms::{Seat, Terms};
 use proto::time::Time;
 use proto::wire::Message as _;
 
@@ -35,8 +36,6 @@ pub(crate) struct Standing {
     previous: RulingHash,
     /// One a seat, in the order of the seats.
     posts: Vec<Post>,
-    /// What each of them said when it was last asked.
-    said: Vec<Option<Statement>>,
 }
 
 /// A seat, and who works there.
@@ -46,6 +45,8 @@ struct Post {
     desk: Option<Box<dyn Desk>>,
     /// Whether it was asked about the latest event.
     asked: bool,
+    /// What it said when it was last asked.
+    said: Option<Statement>,
     /// Whether it was heard since its memory was last written into the ledger.
     unwritten: bool,
 }
@@ -55,22 +56,22 @@ impl Standing {
     pub(crate) fn begin(book: &Book, portfolio: PortfolioId) -> Self {
         let post = |role: &Role| {
             let desk = book.staff.get(role).map(|office| office.desk());
-            Post { role: role.clone(), desk, asked: false, unwritten: false }
+            Post { role: role.clone(), desk, asked: false, said: None, unwritten: false }
         };
         Self {
             ledger: court::genesis(&book.terms, portfolio),
             due: None,
             previous: RulingHash::default(),
             posts: book.terms.seats.keys().map(post).collect(),
-            said: vec![None; book.terms.seats.len()],
         }
     }
 
     /// One round, of which nothing is kept but the state that it leaves.
     pub(crate) fn settle(&mut self, rules: Rules<'_>, event: &Event) -> Judgement {
         let terms = &rules.book.terms;
-        let Self { ledger, posts, said, .. } = self;
-        let voices = Voices::on(terms, event, ledger, hear(posts, said, rules, event, ledger));
+        let Self { ledger, posts, .. } = self;
+        hear(posts, rules, event, ledger);
+        let voices = Voices::on(terms, event, ledger, voices(posts, terms));
         let before = court::may_need_review(terms, ledger, &voices).then(|| ledger.clone());
         let deliberation = Deliberation::open(terms, event, ledger, &voices);
         let review = before.and_then(|before| review(rules, posts, event, &before, &deliberation));
@@ -89,7 +90,7 @@ impl Standing {
     ) -> Result<Ruling, serde_json::Error> {
         let terms = &rules.book.terms;
         self.write_memories()?;
-        hear(&mut self.posts, &mut self.said, rules, &event, &self.ledger);
+        hear(&mut self.posts, rules, &event, &self.ledger);
         let hearing = Hearing { roles: self.heard(rules)?, review: None };
         let (previous, before, mut after) = (self.previous, self.ledger.clone(), self.ledger.clone());
         let mut matter = Matter { position, previous, event, before, hearing };
@@ -109,9 +110,8 @@ impl Standing {
     /// Who was heard on the event, and who was not, as it stands in a ruling.
     fn heard(&mut self, rules: Rules<'_>) -> Result<BTreeMap<Role, Heard>, serde_json::Error> {
         let mut roles = BTreeMap::new();
-        let posts = self.posts.iter_mut().zip(&mut self.said);
-        for (post, said) in posts.filter(|(post, _)| post.asked) {
-            let heard = match (post.write()?, said.take()) {
+        for post in self.posts.iter_mut().filter(|post| post.asked) {
+            let heard = match (post.write()?, post.said.take()) {
                 (Some(memory), Some(Statement { proposals, wake_at })) => {
                     let verdict = Verdict { proposals, memory, wake_at };
                     Heard::Verdict { policy: rules.revision.clone(), verdict }
@@ -135,13 +135,13 @@ impl Standing {
 }
 
 impl Post {
-    fn hear(&mut self, absent: &Absent, brief: Brief<'_>, said: &mut Option<Statement>) {
+    fn hear(&mut self, absent: &Absent, brief: Brief<'_>) {
         match self.desk.as_mut().filter(|_| !absent.contains_key(&self.role)) {
             Some(desk) => {
                 self.unwritten = true;
-                desk.hear(brief, said.get_or_insert_default());
+                desk.hear(brief, self.said.get_or_insert_default());
             }
-            None => *said = None,
+            None => self.said = None,
         }
     }
 
@@ -152,25 +152,26 @@ impl Post {
 }
 
 /// Hears everybody with interest in the event.
-fn hear<'a>(
-    posts: &mut [Post],
-    said: &'a mut [Option<Statement>],
-    rules: Rules<'a>,
-    event: &Event,
-    ledger: &Ledger,
-) -> Vec<Voice<'a>> {
+fn hear(posts: &mut [Post], rules: Rules<'_>, event: &Event, ledger: &Ledger) {
     let (kind, terms) = (event.kind(), &rules.book.terms);
     let brief = Brief { event, ledger, base: &terms.base };
-    let mut voices = Vec::with_capacity(posts.len());
-    for ((post, said), (role, seat)) in posts.iter_mut().zip(said).zip(&terms.seats) {
+    for (post, seat) in posts.iter_mut().zip(terms.seats.values()) {
         post.asked = seat.interests.contains(kind);
         if post.asked {
-            post.hear(rules.absent, brief, said);
-            let said = said.as_ref();
-            let said = said.map(|said| Said { proposals: &said.proposals, wake_at: said.wake_at });
-            voices.push(Voice { role, seat: Some(seat), said });
+            post.hear(rules.absent, brief);
         }
     }
+}
+
+/// What everybody said who was asked.
+fn voices<'a>(posts: &'a [Post], terms: &'a Terms) -> Vec<Voice<'a>> {
+    let voice = |(post, seat): (&'a Post, &'a Seat)| {
+        let said = post.said.as_ref();
+        let said = said.map(|said| Said { proposals: &said.proposals, wake_at: said.wake_at });
+        Voice { role: &post.role, seat: Some(seat), said }
+    };
+    let mut voices = Vec::with_capacity(posts.len());
+    voices.extend(posts.iter().zip(terms.seats.values()).filter(|(post, _)| post.asked).map(voice));
     voices
 }
 
