@@ -75,10 +75,16 @@ fn nats_server(folder: &Path, port: u16) -> Result<Child> {
     command.spawn().context("nats-server")
 }
 
-fn redis_server(folder: &Path, port: u16) -> Result<Child> {
+/// A Redis server on this port, which ends with what is returned.
+pub(crate) fn redis_server(folder: &Path, port: u16) -> Result<Child> {
     let mut command = server("FED_REDIS_SERVER", "redis-server");
     command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--dir"]).arg(folder);
     command.spawn().context("redis-server")
+}
+
+/// A connection to a Redis server, once it answers.
+pub(crate) async fn connected(client: &redis::Client) -> Result<MultiplexedConnection> {
+    wait_for("redis-server", || async { Ok(Some(client.get_multiplexed_async_connection().await?)) }).await
 }
 
 fn copied(from: &Path, to: &Path) -> Result<()> {
@@ -123,10 +129,7 @@ impl World {
             wait_for("nats-server", || async { Ok(Some(async_nats::connect(&nats_url).await?)) }).await?;
         let nats = Nats::over(client, Subjects::default());
         wait_for("the streams", || async { Ok(Some(provision(&nats, &options(), false).await?)) }).await?;
-        let redis = redis::Client::open(redis_url.as_str())?;
-        let redis =
-            wait_for("redis-server", || async { Ok(Some(redis.get_multiplexed_async_connection().await?)) });
-        let redis = redis.await?;
+        let redis = connected(&redis::Client::open(redis_url.as_str())?).await?;
         let http = format!("127.0.0.1:{}", port::free()?);
         let client = reqwest::Client::new();
         Ok(Self {

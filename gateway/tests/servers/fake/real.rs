@@ -1,10 +1,9 @@
 //! A redis-server of our own, and everything that it holds.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use gateway::keys::{DECISION_MADE, FEDERATION_HEALTH, Keys};
 use gateway::redis_link::Redis;
 use local::port;
@@ -12,9 +11,10 @@ use proto::id::EntryId;
 use redis::aio::MultiplexedConnection;
 use redis::{Client, cmd};
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use super::redis::{Fields, Store};
+use crate::support::{connected, redis_server};
 
 /// The server, which ends with this.
 pub(crate) struct Real {
@@ -42,11 +42,7 @@ impl Real {
     pub(crate) async fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let port = port::free()?;
-        let program = std::env::var("FED_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
-        let mut command = Command::new(program);
-        command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--dir"]);
-        command.arg(folder.path()).kill_on_drop(true).stdout(Stdio::null()).stderr(Stdio::null());
-        let server = command.spawn().context("redis-server")?;
+        let server = redis_server(folder.path(), port)?;
         let client = Client::open(format!("redis://127.0.0.1:{port}"))?;
         let connection = connected(&client).await?;
         let keys = Keys::default();
@@ -127,18 +123,6 @@ impl Held {
             health: store.entries(&keys.stream(FEDERATION_HEALTH)),
             letters: store.entries(&keys.dead_letters(letter_type)),
             documents: shown.map(|(id, (json, _))| (keys.effective(id), json.clone())).collect(),
-        }
-    }
-}
-
-async fn connected(client: &Client) -> Result<MultiplexedConnection> {
-    let raised = std::env::var("FED_TEST_PATIENCE_SECONDS").ok().and_then(|text| text.parse().ok());
-    let deadline = Instant::now() + Duration::from_secs(raised.unwrap_or(20));
-    loop {
-        match client.get_multiplexed_async_connection().await {
-            Ok(connection) => return Ok(connection),
-            Err(failed) if Instant::now() > deadline => bail!("redis-server does not come up: {failed}"),
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
 }
