@@ -1,28 +1,25 @@
 //! One client's connection to the broker: it can be cut, come back, and end with its process.
 
-use std::fmt;
+mod cursor;
+mod handle;
+
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use async_nats::HeaderMap;
-use async_nats::jetstream::stream::State as StreamState;
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use futures::stream::{BoxStream, unfold};
-use futures::{FutureExt as _, StreamExt as _};
-use mesh::broker::{Broker, NoReply, Reading, Record, Reply};
-use mesh::nats::{Connection, REQUEST_TIMEOUT};
+use mesh::broker::{NoReply, Reply};
+use mesh::nats::REQUEST_TIMEOUT;
 use mesh::publish::{NotStored, Stored};
-use mesh::streams::Description;
-use proto::id::Sequence;
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Bus;
 use super::faults::Journey;
 use super::stream::Stream;
+pub(crate) use handle::Handle;
 
 /// The most messages that a stale read lacks, or a consumer repeats.
 const FEW: u64 = 5;
@@ -48,17 +45,6 @@ enum Wire {
 #[derive(Debug)]
 struct Line {
     wire: Wire,
-    connects: u64,
-}
-
-/// Where a consumer is.
-struct Cursor {
-    link: Arc<Link>,
-    stream: String,
-    created: String,
-    filter: String,
-    next: u64,
-    silent: bool,
     connects: u64,
 }
 
@@ -226,211 +212,4 @@ struct Message {
     subject: String,
     headers: HeaderMap,
     payload: Bytes,
-}
-
-/// A process's handle on its connection.
-#[derive(Clone)]
-pub(crate) struct Handle(pub(crate) Arc<Link>);
-
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handle").field(&self.0.name).finish()
-    }
-}
-
-impl Broker for Handle {
-    fn append(&self, subject: String, headers: HeaderMap, payload: Bytes) -> BoxFuture<'_, Acked> {
-        async move {
-            let (acknowledge, acknowledged) = oneshot::channel();
-            let journey = self.0.journey();
-            Arc::clone(&self.0).send(journey, Message { subject, headers, payload }, acknowledge);
-            match acknowledged.await {
-                Ok(stored) => stored,
-                Err(_) => pending().await,
-            }
-        }
-        .boxed()
-    }
-
-    fn request(
-        &self,
-        subject: String,
-        headers: HeaderMap,
-        payload: Bytes,
-        patience: Duration,
-    ) -> BoxFuture<'_, Result<Reply, NoReply>> {
-        async move {
-            let reply = timeout(patience, self.0.reply(&subject, &headers, &payload)).await;
-            reply.unwrap_or(Err(NoReply::TimedOut))
-        }
-        .boxed()
-    }
-
-    fn ask_everybody<'a>(
-        &'a self,
-        _subject: &'a str,
-    ) -> BoxFuture<'a, anyhow::Result<BoxStream<'static, Bytes>>> {
-        async move {
-            let answers = self.0.bus.state().staff.introductions();
-            Ok(futures::stream::iter(answers).chain(futures::stream::pending()).boxed())
-        }
-        .boxed()
-    }
-
-    fn describe<'a>(&'a self, stream: &'a str) -> BoxFuture<'a, anyhow::Result<Option<Description>>> {
-        async move { self.0.ask(stream, description).await }.boxed()
-    }
-
-    fn first<'a>(
-        &'a self,
-        stream: &'a str,
-        subject: &'a str,
-        from: Sequence,
-    ) -> BoxFuture<'a, anyhow::Result<Option<Record>>> {
-        let first = move |stream: &Stream, until| {
-            let first = stream.next(subject, from.0).filter(|record| record.sequence.0 <= until)?;
-            Some(Record { pending: 0, ..first })
-        };
-        async move { Ok(self.0.ask(stream, first).await?.flatten()) }.boxed()
-    }
-
-    fn last<'a>(
-        &'a self,
-        stream: &'a str,
-        subject: &'a str,
-    ) -> BoxFuture<'a, anyhow::Result<Option<Record>>> {
-        let last = |stream: &Stream, until| stream.last_until(subject, until);
-        async move { Ok(self.0.ask(stream, last).await?.flatten()) }.boxed()
-    }
-
-    fn get<'a>(
-        &'a self,
-        stream: &'a str,
-        sequence: Sequence,
-    ) -> BoxFuture<'a, anyhow::Result<Option<Record>>> {
-        let get = move |stream: &Stream, until| stream.get(sequence.0).filter(|_| sequence.0 <= until);
-        async move {
-            anyhow::ensure!(sequence.0 > 0, "bad request: there is no message 0");
-            Ok(self.0.ask(stream, get).await?.flatten())
-        }
-        .boxed()
-    }
-
-    fn read<'a>(
-        &'a self,
-        stream: &'a str,
-        filter: &'a str,
-        from: Sequence,
-    ) -> BoxFuture<'a, anyhow::Result<Reading>> {
-        async move {
-            let opened = |stream: &Stream, _| (stream.created(), stream.pending(filter, from.0));
-            let opened = self.0.ask(stream, opened).await?;
-            let (created, pending) = opened.context("no such stream")?;
-            let connects = self.0.connects();
-            let mut state = self.0.bus.state();
-            let pending = state.told_left(pending);
-            let back = if state.happens("repeated delivery", |faults| faults.repeats) { FEW } else { 0 };
-            let cursor = Cursor {
-                link: Arc::clone(&self.0),
-                stream: stream.to_owned(),
-                created,
-                filter: filter.to_owned(),
-                next: from.0.saturating_sub(back).max(1),
-                silent: false,
-                connects,
-            };
-            let records = unfold(cursor, |mut cursor| async move { Some((cursor.record().await?, cursor)) });
-            Ok(Reading { pending, records: records.boxed() })
-        }
-        .boxed()
-    }
-
-    fn connects(&self) -> u64 {
-        self.0.connects()
-    }
-
-    fn is_connected(&self) -> bool {
-        self.0.line().wire == Wire::Up
-    }
-
-    fn unique(&self) -> String {
-        let mut state = self.0.bus.state();
-        state.uniques += 1;
-        format!("unique-{}", state.uniques)
-    }
-
-    fn connection(&self) -> Option<&Connection> {
-        None
-    }
-}
-
-impl Cursor {
-    /// The next message; none when the consumer is gone.
-    async fn record(&mut self) -> Option<anyhow::Result<Record>> {
-        loop {
-            if self.silent || !self.link.up().await {
-                return pending().await;
-            }
-            let connects = self.link.connects();
-            if connects != self.connects {
-                // The server may have been another one, which knows nothing of this consumer.
-                self.connects = connects;
-                self.silent = self.link.bus.state().random.chance(500);
-                continue;
-            }
-            match self.look() {
-                Look::Ended => return None,
-                Look::Stalled(until) => sleep_until(until).await,
-                Look::Silent => self.silent = true,
-                Look::Nothing => self.link.bus.changed().await,
-                Look::Found(record, delay) => {
-                    self.next = record.sequence.0 + 1;
-                    sleep(delay).await;
-                    return Some(Ok(record));
-                }
-            }
-        }
-    }
-
-    fn look(&self) -> Look {
-        let mut state = self.link.bus.state();
-        if state.is_stalled() {
-            return Look::Stalled(state.stalled_until);
-        }
-        let found = match state.streams.get(&self.stream) {
-            Some(stream) if stream.created() == self.created => stream.next(&self.filter, self.next),
-            Some(_) | None => return Look::Ended,
-        };
-        let Some(record) = found else { return Look::Nothing };
-        if state.happens("ended consumer", |faults| faults.ended) {
-            return Look::Ended;
-        }
-        if state.happens("silent consumer", |faults| faults.silent) {
-            return Look::Silent;
-        }
-        let pending = state.told_left(record.pending);
-        let state = &mut *state;
-        let delay = state.faults.delay(&mut state.random);
-        Look::Found(Record { pending, ..record }, delay)
-    }
-}
-
-/// What a consumer finds when it looks.
-enum Look {
-    Found(Record, Duration),
-    Nothing,
-    Stalled(Instant),
-    Silent,
-    Ended,
-}
-
-fn description(stream: &Stream, until: u64) -> Description {
-    let (messages, bytes) = (stream.len() as u64, 0);
-    let never = "1970-01-01T00:00:00Z";
-    let state = serde_json::json!({
-        "messages": messages, "bytes": bytes, "first_seq": stream.first_sequence(), "first_ts": never,
-        "last_seq": until, "last_ts": never, "consumer_count": 0,
-    });
-    let state: StreamState = serde_json::from_value(state).unwrap();
-    Description { created: stream.created(), config: stream.config.clone(), state }
 }
