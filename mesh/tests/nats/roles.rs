@@ -1,8 +1,10 @@
 //! The role service: how a role answers, is announced, and ends.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use mesh::Node;
 use mesh::args::Cli as _;
 use mesh::role::serve;
 use proto::case::{Answer, Brief, Case, Cases, Executive, Statement, Verdicts};
@@ -12,6 +14,7 @@ use proto::policy::{Mistake, Policy};
 use proto::testing::{MONDAY, base, event, ledger};
 use proto::wire::{Message, Schema};
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
 
 use crate::server::{PATIENCE, Server, until};
 
@@ -61,6 +64,23 @@ fn request(memories: impl IntoIterator<Item = serde_json::Value>) -> Bytes {
     cases.to_bytes().unwrap().into()
 }
 
+/// The clerk at work on this node, until it is told to end.
+fn serving(node: &Node) -> JoinHandle<anyhow::Result<()>> {
+    let node = node.clone();
+    tokio::spawn(async move { serve::<Clerk>(&node, 4).await })
+}
+
+async fn until_ready(node: &Node, serving: &JoinHandle<anyhow::Result<()>>) {
+    until("the role is ready", async || serving.is_finished() || node.admin.open_conditions().is_empty())
+        .await;
+}
+
+/// How many messages the node's connection has received.
+fn messages_in(node: &Node) -> u64 {
+    let statistics = node.nats.connection().unwrap().client.statistics();
+    statistics.in_messages.load(Ordering::Relaxed)
+}
+
 #[test]
 fn help_names_the_role() {
     let about = mesh::role::RoleArgs::about("cro").unwrap();
@@ -72,12 +92,8 @@ async fn a_role_answers_each_case_on_its_own_and_tells_who_it_is() {
     let server = Server::start();
     let node = server.node("cfo", "[cfo]\nunlucky = 7\n").await;
     let asker = server.nats("asker").await;
-    let serving = tokio::spawn({
-        let node = node.clone();
-        async move { serve::<Clerk>(&node, 4).await }
-    });
-    until("the role is ready", async || serving.is_finished() || node.admin.open_conditions().is_empty())
-        .await;
+    let serving = serving(&node);
+    until_ready(&node, &serving).await;
 
     let subject = asker.subjects.evaluate(&Role::CFO);
     let answer = asker
@@ -116,18 +132,14 @@ async fn a_role_that_cannot_be_announced_waits_for_the_server() {
     let mut server = Server::start();
     let node = server.node("cfo", "").await;
     server.kill();
-    let serving = tokio::spawn({
-        let node = node.clone();
-        async move { serve::<Clerk>(&node, 4).await }
-    });
+    let serving = serving(&node);
     until("it says what it waits for", async || {
         assert!(!serving.is_finished(), "it ended");
         node.admin.open_conditions().values().any(|why| why.contains("not announced yet"))
     })
     .await;
     server.start_again();
-    until("the role is ready", async || serving.is_finished() || node.admin.open_conditions().is_empty())
-        .await;
+    until_ready(&node, &serving).await;
     node.shutdown.finish(PATIENCE).await.unwrap();
     serving.await.unwrap().unwrap();
 }
@@ -137,38 +149,15 @@ async fn a_role_finishes_what_it_has_in_hand() {
     let server = Server::start();
     let node = server.node("cfo", "[cfo]\npause_ms = 300\n").await;
     let asker = server.nats("asker").await;
-    let serving = tokio::spawn({
-        let node = node.clone();
-        async move { serve::<Clerk>(&node, 4).await }
-    });
-    until("the role is ready", async || serving.is_finished() || node.admin.open_conditions().is_empty())
-        .await;
+    let serving = serving(&node);
+    until_ready(&node, &serving).await;
 
     let asked = tokio::spawn({
         let (asker, subject) = (asker.clone(), asker.subjects.evaluate(&Role::CFO));
         async move { asker.connection().unwrap().client.request(subject, request([1.into()])).await }
     });
-    let mut events = node
-        .nats
-        .connection()
-        .unwrap()
-        .client
-        .statistics()
-        .in_messages
-        .load(std::sync::atomic::Ordering::Relaxed);
-    let before = events;
-    until("the request has arrived", async || {
-        events = node
-            .nats
-            .connection()
-            .unwrap()
-            .client
-            .statistics()
-            .in_messages
-            .load(std::sync::atomic::Ordering::Relaxed);
-        events > before
-    })
-    .await;
+    let before = messages_in(&node);
+    until("the request has arrived", async || messages_in(&node) > before).await;
     node.shutdown.request();
     let answer = asked.await.unwrap().unwrap();
     assert!(Verdicts::from_bytes(&answer.payload).is_ok());
